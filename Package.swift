@@ -1,0 +1,79 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every target of ours is compiled with: Swift 6 mode, the upcoming features that the
+/// codebases we learn from use, and no warning left standing.
+let house: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: house)
+}
+
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .executableTarget(name: name, dependencies: dependencies, swiftSettings: house)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
+    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: house)
+}
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let collections = Target.Dependency.product(name: "Collections", package: "swift-collections")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTesting = Target.Dependency.product(name: "HummingbirdTesting", package: "hummingbird")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let subprocess = Target.Dependency.product(name: "Subprocess", package: "swift-subprocess")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+let package = Package(
+    name: "rollbook",
+    products: [
+        .executable(name: "rollbook", targets: ["rollbook"]),
+        .executable(name: "payments-api", targets: ["payments-api"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .target(name: "CLibcurl", linkerSettings: [.linkedLibrary("curl")]),
+
+        room("EventSourcing"),
+        room("Conditions"),
+        room("Analysis", ["Conditions"]),
+        room("Delivery", ["EventSourcing", "Analysis", "Conditions", yams, crypto]),
+        room("Control", ["Delivery", "EventSourcing", collections, logging, serviceLifecycle]),
+        room("Postgres", ["CLibpq", logging]),
+        room("Ledger", ["Postgres", "Delivery", "EventSourcing", logging, serviceLifecycle]),
+        room("Transfer", ["CLibcurl"]),
+        room("MetricSources", ["Transfer", "Delivery"]),
+        room("LocalPlatform", ["Transfer", "Delivery", "EventSourcing", logging, serviceLifecycle, subprocess]),
+        room("API", ["Delivery", "EventSourcing", hummingbird, httpTypes, logging]),
+
+        program(
+            "rollbook",
+            [
+                "API", "Control", "Delivery", "EventSourcing", "Ledger", "LocalPlatform", "MetricSources", "Postgres",
+                "Transfer", argumentParser, hummingbird, logging, serviceLifecycle,
+            ]),
+        program("payments-api", [argumentParser, hummingbird, logging]),
+    ]
+)

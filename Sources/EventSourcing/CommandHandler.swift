@@ -1,0 +1,198 @@
+/// What surrounds a command: who, when, why, and the id under which a repeat is recognised.
+public struct CommandContext: Sendable, Hashable {
+    /// Minted once by the caller and kept across retries.
+    public var id: Identifier
+    /// When the command was given or the fact that it reports happened.
+    public var at: Instant
+    /// Who gave it.
+    public var actor: EventActor
+    /// The event that led to it; `nil` for a person's command, whose events then name the command.
+    public var causation: Identifier?
+    /// JSON text kept beside each event, such as the request id and the client.
+    public var metadata: String
+    /// Whether a receipt is kept, so that a repeat of `id` gets the first answer.
+    public var keepsReceipt: Bool
+
+    /// Makes a context.
+    public init(
+        id: Identifier, at: Instant, actor: EventActor, causation: Identifier? = nil, metadata: String = "{}",
+        keepsReceipt: Bool = false
+    ) {
+        self.id = id
+        self.at = at
+        self.actor = actor
+        self.causation = causation
+        self.metadata = metadata
+        self.keepsReceipt = keepsReceipt
+    }
+}
+
+/// A decider whose events stand in streams of the ledger.
+public protocol StreamDecider: Decider, EventCoding {
+    /// The release (or other undertaking) that an event belongs to, given the state after it.
+    static func correlation(of state: State) -> Identifier?
+}
+
+/// What a handled command came to.
+public struct Handled<State: Sendable>: Sendable {
+    /// The state after it.
+    public var state: State
+    /// The stream's version after it.
+    public var version: StreamVersion
+    /// The position that a reader must have reached to see it; `nil` if nothing was appended.
+    public var position: GlobalPosition?
+    /// What was appended, with ids.
+    public var events: [NewEvent]
+    /// Whether the command had been handled before.
+    public var isDuplicate: Bool
+}
+
+/// Load → fold → decide → append(expecting:); at a version conflict, again.
+///
+/// Folded states are kept per stream, so that a command usually costs one round trip; a conflict drops the kept one.
+public actor CommandHandler<D: StreamDecider> {
+    /// The log.
+    public nonisolated let store: any EventAppender & EventReader
+    private let mint: @Sendable () -> Identifier
+    private let keptStreams: Int
+    private var kept: [StreamName: (version: StreamVersion, state: D.State)] = [:]
+    private var order: [StreamName] = []
+
+    /// Why a command was not handled.
+    public enum Failure: Error, Sendable {
+        /// The decider refused it: the caller's mistake.
+        case refused(D.Refusal)
+        /// The log could not be read or written.
+        case store(EventStoreFailure)
+        /// The stream holds an event that this build cannot read.
+        case unreadable(UnreadableEvent)
+        /// Other writers won every attempt.
+        case contended(attempts: Int)
+    }
+
+    /// Makes a handler.
+    ///
+    /// - Parameters:
+    ///   - store: The log.
+    ///   - keeping: How many folded states are kept at the most.
+    ///   - mint: Gives a new event id at each call.
+    public init(store: any EventAppender & EventReader, keeping: Int = 1000, mint: @escaping @Sendable () -> Identifier)
+    {
+        self.store = store
+        self.keptStreams = keeping
+        self.mint = mint
+    }
+
+    /// The present state of `stream`, read up to the log's head.
+    public func load(_ stream: StreamName) async throws(Failure) -> (version: StreamVersion, state: D.State) {
+        var (version, state) = kept[stream] ?? (.none, D.initial)
+        while true {
+            let batch: [RecordedEvent]
+            do { batch = try await store.read(stream, after: version, limit: 1000) } catch { throw .store(error) }
+            for recorded in batch {
+                do {
+                    D.evolve(&state, with: try D.decode(type: recorded.event.type, data: recorded.event.data))
+                } catch { throw .unreadable(error) }
+                version = recorded.version
+            }
+            if batch.count < 1000 { break }
+        }
+        keep(stream, version, state)
+        return (version, state)
+    }
+
+    /// Handles `command` on `stream`.
+    ///
+    /// - Throws: ``Failure``; with `.store(.outcomeUnknown)` the same context must be sent again.
+    public func handle(
+        _ command: D.Command, on stream: StreamName, context: CommandContext
+    ) async throws(Failure) -> Handled<D.State> {
+        if context.keepsReceipt, let first = try await receipt(context.id, stream) {
+            let (_, state) = try await load(stream)
+            return Handled(
+                state: state, version: first.version, position: first.position, events: [], isDuplicate: true)
+        }
+        let attempts = 10
+        for attempt in 0..<attempts {
+            // A kept state is trusted at first: if it is stale, the append's expected version says so.
+            let (version, before): (StreamVersion, D.State)
+            if attempt == 0, let trusted = kept[stream] {
+                (version, before) = trusted
+            } else {
+                (version, before) = try await load(stream)
+            }
+            let decided: [D.Event]
+            do {
+                decided = try D.decide(command, given: before)
+            } catch {
+                // A refusal by a stale state is no refusal: look again before saying so.
+                if attempt == 0, kept[stream] != nil {
+                    let fresh = try await load(stream)
+                    if fresh.version != version { continue }
+                }
+                throw .refused(error)
+            }
+            if decided.isEmpty, !context.keepsReceipt {
+                return Handled(state: before, version: version, position: nil, events: [], isDuplicate: false)
+            }
+            var state = before
+            for event in decided { D.evolve(&state, with: event) }
+            let events = envelope(decided, context: context, correlation: D.correlation(of: state))
+            let append = Append(
+                stream: stream, expecting: .exactly(version), events: events,
+                command: context.keepsReceipt ? context.id : nil)
+            do {
+                let appended = try await commit(append)
+                keep(stream, appended.version, state)
+                return Handled(
+                    state: state, version: appended.version, position: appended.position, events: events,
+                    isDuplicate: appended.isDuplicate)
+            } catch .wrongExpectedVersion {
+                kept[stream] = nil
+            } catch {
+                kept[stream] = nil
+                throw .store(error)
+            }
+        }
+        throw .contended(attempts: attempts)
+    }
+
+    /// Forgets the kept state of `stream`.
+    public func forget(_ stream: StreamName) { kept[stream] = nil }
+
+    /// Sends an append whose outcome is unknown again, unchanged, before anything is decided anew (invariant 3).
+    private func commit(_ append: Append) async throws(EventStoreFailure) -> Appended {
+        do {
+            return try await store.append(append)
+        } catch .outcomeUnknown {
+            return try await store.append(append)
+        }
+    }
+
+    private func receipt(_ id: Identifier, _ stream: StreamName) async throws(Failure) -> Appended? {
+        do { return try await store.receipt(for: id, on: stream) } catch { throw .store(error) }
+    }
+
+    /// Each event names the one before it in the same append as its cause; the first names what led to the command.
+    private func envelope(
+        _ decided: [D.Event], context: CommandContext, correlation: Identifier?
+    ) -> [NewEvent] {
+        var cause = context.causation ?? context.id
+        return decided.map { event in
+            let (type, data) = D.encode(event)
+            let id = mint()
+            defer { cause = id }
+            return NewEvent(
+                id: id, type: type, occurredAt: context.at, actor: context.actor, causation: cause,
+                correlation: correlation ?? context.id, data: data, metadata: context.metadata)
+        }
+    }
+
+    private func keep(_ stream: StreamName, _ version: StreamVersion, _ state: D.State) {
+        if let known = kept[stream], known.version > version { return }
+        if kept.updateValue((version, state), forKey: stream) == nil {
+            order.append(stream)
+            if order.count > keptStreams { kept[order.removeFirst()] = nil }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+/// What the caller believes about the stream that it appends to.
+public enum ExpectedVersion: Sendable, Hashable {
+    /// The stream's version is exactly this one (`.none`: the stream has no events).
+    case exactly(StreamVersion)
+    /// Any; such an append needs a command id, so that a repeat is recognised.
+    case any
+}
+
+/// One append: some events after a stream's expected version, all or none.
+public struct Append: Sendable {
+    /// The stream.
+    public var stream: StreamName
+    /// What its version must be.
+    public var expecting: ExpectedVersion
+    /// In order. May be empty only with a `command`, to leave a receipt for "nothing to do".
+    public var events: [NewEvent]
+    /// The command that is answered by this append; a receipt is kept under it.
+    public var command: Identifier?
+
+    /// Makes an append.
+    public init(stream: StreamName, expecting: ExpectedVersion, events: [NewEvent], command: Identifier? = nil) {
+        self.stream = stream
+        self.expecting = expecting
+        self.events = events
+        self.command = command
+    }
+}
+
+/// What a successful append answers.
+public struct Appended: Sendable, Hashable {
+    /// The stream's version after the last event of the append.
+    public var version: StreamVersion
+    /// The position of the last event of the append; with no events, the head of the log.
+    public var position: GlobalPosition
+    /// When the store wrote it.
+    public var recordedAt: Instant
+    /// Whether the same append had been made before, and this is its first answer.
+    public var isDuplicate: Bool
+
+    /// Makes an answer.
+    public init(version: StreamVersion, position: GlobalPosition, recordedAt: Instant, isDuplicate: Bool) {
+        self.version = version
+        self.position = position
+        self.recordedAt = recordedAt
+        self.isDuplicate = isDuplicate
+    }
+}
+
+/// Why an event store could not do what it was asked.
+public enum EventStoreFailure: Error, Sendable, Equatable {
+    /// Somebody else appended first; reload and decide again.
+    case wrongExpectedVersion(stream: StreamName, expected: StreamVersion, actual: StreamVersion)
+    /// Nothing was appended, and trying again later can help.
+    case unavailable(String)
+    /// The append may or may not have been made: send the same events with the same ids again.
+    case outcomeUnknown(String)
+    /// The request can never succeed, such as an event whose data is no JSON.
+    case rejected(String)
+    /// A lease that the append named is held by somebody else.
+    case fenced(String)
+}
+
+/// Appends events to streams; the first half of the port to the log.
+public protocol EventAppender: Sendable {
+    /// Appends all of `append.events`, or none, and answers only when they are durable.
+    ///
+    /// Repeating an append with the same event ids (or the same command id) answers `isDuplicate` with the first result.
+    /// - Throws: Each case of ``EventStoreFailure``.
+    func append(_ append: Append) async throws(EventStoreFailure) -> Appended
+
+    /// The answer that was first given to `command` on `stream`, if it has a receipt.
+    func receipt(for command: Identifier, on stream: StreamName) async throws(EventStoreFailure) -> Appended?
+}
+
+/// Which events a read of the whole log wants; an empty filter wants all.
+public struct EventFilter: Sendable, Hashable {
+    /// Wire names (with version); empty wants every type.
+    public var types: [String]
+    /// A prefix of stream names.
+    public var streamPrefix: String?
+    /// The release or command they belong to.
+    public var correlation: Identifier?
+    /// The subject of their actor.
+    public var actor: String?
+    /// Recorded at or after.
+    public var from: Instant?
+    /// Recorded before or at.
+    public var until: Instant?
+
+    /// Makes a filter.
+    public init(
+        types: [String] = [], streamPrefix: String? = nil, correlation: Identifier? = nil, actor: String? = nil,
+        from: Instant? = nil, until: Instant? = nil
+    ) {
+        self.types = types
+        self.streamPrefix = streamPrefix
+        self.correlation = correlation
+        self.actor = actor
+        self.from = from
+        self.until = until
+    }
+
+    /// Whether `event` passes.
+    public func matches(_ event: RecordedEvent) -> Bool {
+        (types.isEmpty || types.contains(event.event.type))
+            && (streamPrefix.map { event.stream.description.hasPrefix($0) } ?? true)
+            && (correlation.map { event.event.correlation == $0 } ?? true)
+            && (actor.map { event.event.actor.subject == $0 } ?? true)
+            && (from.map { event.recordedAt >= $0 } ?? true)
+            && (until.map { event.recordedAt <= $0 } ?? true)
+    }
+}
+
+/// Reads the log; the second half of the port to it.
+public protocol EventReader: Sendable {
+    /// Events of `stream` with a version above `after`, ascending, at most `limit`.
+    func read(_ stream: StreamName, after: StreamVersion, limit: Int) async throws(EventStoreFailure) -> [RecordedEvent]
+
+    /// Events of the log with a position above `after` (below `before`, if given) that pass `filter`; ascending, or
+    /// descending when `backwards`; at most `limit`.
+    func readAll(
+        after: GlobalPosition, before: GlobalPosition?, filter: EventFilter, backwards: Bool, limit: Int
+    ) async throws(EventStoreFailure) -> [RecordedEvent]
+
+    /// The position of the last event; `.start` if there is none.
+    func head() async throws(EventStoreFailure) -> GlobalPosition
+
+    /// The names of all streams of a category (the text before the identity's dash) in ascending order.
+    func streams(in category: String) async throws(EventStoreFailure) -> [StreamName]
+}
+
+/// Follows the log.
+public protocol EventFollower: Sendable {
+    /// Every event after `after`, in order, each once, without end; heals from lost connections by itself.
+    ///
+    /// Batches are never empty and hold at most `batchSize` events. Ends when the consuming task is cancelled.
+    func follow(after: GlobalPosition, batchSize: Int) -> AsyncStream<[RecordedEvent]>
+}
+
+/// The whole port to the log.
+public typealias EventStore = EventAppender & EventReader & EventFollower
+
+/// Where each projector stands; the place moves in the same transaction as the rows it stands for.
+public protocol Checkpoints: Sendable {
+    /// The place of `projection`; `.start` if it has none.
+    func checkpoint(of projection: String) async throws(EventStoreFailure) -> GlobalPosition
+}
