@@ -1,0 +1,31 @@
+/// Why a platform could not carry out an intent; recorded, and tried again.
+public struct PlatformFailure: Error, Sendable, Hashable, CustomStringConvertible {
+    /// What kind of failure; a closed list.
+    public enum Code: String, Sendable {
+        /// A newer generation has been carried out: this intent is out of date and changed nothing.
+        case staleGeneration
+        /// The platform could not be reached, or did not answer in time.
+        case unavailable
+        /// The platform refused, and will refuse again until the manifest changes.
+        case rejected
+        /// The task was cancelled.
+        case cancelled
+    }
+
+    /// What kind.
+    public var code: Code
+    /// What happened, for people, with names and values.
+    public var detail: String
+
+    /// Makes a failure.
+    public init(_ code: Code, _ detail: String) {
+        self.code = code
+        self.detail = detail
+    }
+
+    /// Whether trying again can help.
+    public var canRetry: Bool { code == .unavailable }
+
+    /// The detail.
+    public var description: String { detail }
+}
