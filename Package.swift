@@ -55,17 +55,21 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
         .target(name: "CLibcurl", linkerSettings: [.linkedLibrary("curl")]),
+        .target(name: "CLinux"),
 
         room("EventSourcing"),
         room("Conditions"),
         room("Analysis", ["Conditions"]),
+        tests("ConditionsTests", ["Conditions"]),
+        tests("AnalysisTests", ["Analysis", "Conditions"]),
         room("Delivery", ["EventSourcing", "Analysis", "Conditions", yams, crypto]),
         room("Control", ["Delivery", "EventSourcing", collections, logging, serviceLifecycle]),
         room("Postgres", ["CLibpq", logging]),
         room("Ledger", ["Postgres", "Delivery", "EventSourcing", logging, serviceLifecycle]),
         room("Transfer", ["CLibcurl"]),
+        tests("TransferTests", ["Transfer"]),
         room("MetricSources", ["Transfer", "Delivery"]),
-        room("LocalPlatform", ["Transfer", "Delivery", "EventSourcing", logging, serviceLifecycle, subprocess]),
+        room("LocalPlatform", ["CLinux", "Transfer", "Delivery", "EventSourcing", logging, serviceLifecycle, subprocess]),
         room("API", ["Delivery", "EventSourcing", hummingbird, httpTypes, logging]),
 
         program(
@@ -74,6 +78,7 @@ let package = Package(
                 "API", "Control", "Delivery", "EventSourcing", "Ledger", "LocalPlatform", "MetricSources", "Postgres",
                 "Transfer", argumentParser, hummingbird, logging, serviceLifecycle,
             ]),
-        program("payments-api", [argumentParser, hummingbird, logging]),
+        program("payments-api", ["CLinux", argumentParser, hummingbird, httpTypes, logging]),
+        tests("PaymentsAPITests", ["payments-api"]),
     ]
 )
