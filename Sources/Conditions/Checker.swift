@@ -29,7 +29,7 @@ struct Checker {
         case .slice(let base, let from, let to): return try slice(base, from, to, at: node)
         case .call(let name, let arguments): return try call(name, arguments, at: node)
         case .invoke(let callee, let name, let arguments): return try invoke(callee, name, arguments, at: node)
-        case .predicate(let name, let arguments): return try predicate(name, arguments)
+        case .predicate(let name, let arguments): return try predicate(name, arguments, at: node)
         case .pointer(let name): return try pointer(name, at: node)
         case .declare(let name, let value, let rest): return try declare(name, value, rest, at: node)
         case .sequence(let parts):
@@ -153,7 +153,7 @@ struct Checker {
 
     private func checkPattern(_ node: Node) throws(Fault) {
         guard case .string(let text) = node.form else { return }
-        do throws(Complaint) {
+        do throws(PatternError) {
             _ = try Pattern(text)
         } catch {
             throw fault(node, error.message)
@@ -250,7 +250,9 @@ struct Checker {
         return .unknown
     }
 
-    private mutating func predicate(_ name: String, _ arguments: [Node]) throws(Fault) -> Nature {
+    private mutating func predicate(_ name: String, _ arguments: [Node], at node: Node) throws(Fault) -> Nature {
+        // Known to the grammar, so that its name is what the message tells; its maps have keys of any type, ours not.
+        if name == "groupBy" { throw fault(node, "unknown name \(name)") }
         let list = try visit(arguments[0])
         guard list.isArray || list == .unknown else {
             throw fault(arguments[0], "builtin \(name) takes only array (got \(list.name))")

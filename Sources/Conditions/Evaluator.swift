@@ -186,7 +186,12 @@ struct Evaluator {
             let text = try Arithmetic.text(a)
             let other = try Arithmetic.text(b)
             switch name {
-            case "matches": return .bool(try Pattern(other).matches(text))
+            case "matches":
+                do throws(PatternError) {
+                    return .bool(try Pattern(other).matches(text))
+                } catch {
+                    throw Complaint(error.message)
+                }
             case "contains": return .bool(TextSearch.first(of: other, in: text) != nil)
             case "startsWith": return .bool(text.utf8.starts(with: other.utf8))
             default: return .bool(text.utf8.reversed().starts(with: other.utf8.reversed()))

@@ -3,7 +3,7 @@ extension Parser {
     static let predicates: [String: (atLeast: Int, atMost: Int)] = [
         "all": (2, 2), "none": (2, 2), "any": (2, 2), "one": (2, 2), "filter": (2, 2), "map": (2, 2),
         "count": (1, 2), "sum": (1, 2), "find": (2, 2), "findIndex": (2, 2), "findLast": (2, 2),
-        "findLastIndex": (2, 2), "sortBy": (2, 3), "reduce": (2, 3),
+        "findLastIndex": (2, 2), "sortBy": (2, 3), "reduce": (2, 3), "groupBy": (2, 2),
     ]
 
     mutating func primary() throws(Fault) -> Node {
