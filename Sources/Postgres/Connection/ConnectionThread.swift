@@ -1,0 +1,63 @@
+import Dispatch
+import Foundation
+import Synchronization
+
+/// A thread of its own for one connection: the connection's actor runs here, so that waiting for the server blocks
+/// nobody else.
+final class ConnectionThread: SerialExecutor {
+    private let queue = WorkQueue()
+
+    /// Starts the thread; it ends when this object goes away.
+    init(name: String) {
+        let queue = queue
+        let thread = Thread { queue.work() }
+        thread.name = name
+        thread.stackSize = 1 << 20
+        thread.start()
+    }
+
+    deinit { queue.put(.stop) }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        queue.put(.job(UnownedJob(job), asUnownedSerialExecutor()))
+    }
+
+    func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
+
+    /// Runs plain work on the thread, after what is queued.
+    func submit(_ work: @escaping @Sendable () -> Void) { queue.put(.work(work)) }
+}
+
+/// The queue between a connection's callers and its thread; the thread holds only this, so that it can end.
+private final class WorkQueue: Sendable {
+    enum Item: Sendable {
+        case job(UnownedJob, UnownedSerialExecutor)
+        case work(@Sendable () -> Void)
+        case stop
+    }
+
+    private let items = Mutex<(waiting: [Item], head: Int)>(([], 0))
+    private let signal = DispatchSemaphore(value: 0)
+
+    func put(_ item: Item) {
+        items.withLock { $0.waiting.append(item) }
+        signal.signal()
+    }
+
+    func work() {
+        while true {
+            signal.wait()
+            let item = items.withLock { items -> Item in
+                let item = items.waiting[items.head]
+                items.head += 1
+                if items.head == items.waiting.count { items = ([], 0) }
+                return item
+            }
+            switch item {
+            case .job(let job, let executor): job.runSynchronously(on: executor)
+            case .work(let work): work()
+            case .stop: return
+            }
+        }
+    }
+}

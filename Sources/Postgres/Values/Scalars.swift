@@ -1,0 +1,165 @@
+public import Foundation
+
+extension Bool: PostgresScalar {
+    /// `boolean`
+    public static var postgresType: PostgresType { .bool }
+    /// `boolean[]`
+    public static var postgresArrayType: PostgresType { .boolArray }
+    /// One byte.
+    public var postgresValue: PostgresValue { .binary(.bool, [self ? 1 : 0]) }
+    /// Reads `boolean`.
+    public static func decode(_ field: PostgresField) throws -> Bool {
+        let bytes = try field.required("Bool")
+        guard field.type == .bool, bytes.count == 1 else { throw PostgresField.Mismatch(wanted: "Bool") }
+        return bytes[0] != 0
+    }
+}
+
+extension PostgresField {
+    /// Reads any integer type, and a `numeric` without a fraction, into the wanted width.
+    func integer<Value: FixedWidthInteger>(_ wanted: Value.Type) throws -> Value {
+        let name = "\(Value.self)"
+        let wide: Int64
+        switch type {
+        case .int8: wide = try bigEndian(Int64.self, wanted: name)
+        case .int4: wide = Int64(try bigEndian(Int32.self, wanted: name))
+        case .int2: wide = Int64(try bigEndian(Int16.self, wanted: name))
+        case .oid: wide = Int64(try bigEndian(UInt32.self, wanted: name))
+        case .xid8:
+            let raw = try bigEndian(UInt64.self, wanted: name)
+            guard let exact = Int64(exactly: raw) else { throw Mismatch(wanted: name, reason: "out of range") }
+            wide = exact
+        case .numeric:
+            let text = try NumericForm.text(self)
+            guard let exact = Int64(text) else { throw Mismatch(wanted: name, reason: "\(text) does not fit") }
+            wide = exact
+        default:
+            _ = try required(name)
+            throw Mismatch(wanted: name)
+        }
+        guard let value = Value(exactly: wide) else { throw Mismatch(wanted: name, reason: "\(wide) does not fit") }
+        return value
+    }
+}
+
+extension Int64: PostgresScalar {
+    /// `bigint`
+    public static var postgresType: PostgresType { .int8 }
+    /// `bigint[]`
+    public static var postgresArrayType: PostgresType { .int8Array }
+    /// Eight bytes.
+    public var postgresValue: PostgresValue { .binary(.int8, [UInt8](bigEndian: self)) }
+    /// Reads any integer type that fits.
+    public static func decode(_ field: PostgresField) throws -> Int64 { try field.integer(Int64.self) }
+}
+
+extension Int: PostgresScalar {
+    /// `bigint`
+    public static var postgresType: PostgresType { .int8 }
+    /// `bigint[]`
+    public static var postgresArrayType: PostgresType { .int8Array }
+    /// Eight bytes.
+    public var postgresValue: PostgresValue { .binary(.int8, [UInt8](bigEndian: Int64(self))) }
+    /// Reads any integer type that fits.
+    public static func decode(_ field: PostgresField) throws -> Int { try field.integer(Int.self) }
+}
+
+extension Int32: PostgresScalar {
+    /// `integer`
+    public static var postgresType: PostgresType { .int4 }
+    /// `integer[]`
+    public static var postgresArrayType: PostgresType { .int4Array }
+    /// Four bytes.
+    public var postgresValue: PostgresValue { .binary(.int4, [UInt8](bigEndian: self)) }
+    /// Reads any integer type that fits.
+    public static func decode(_ field: PostgresField) throws -> Int32 { try field.integer(Int32.self) }
+}
+
+extension Int16: PostgresScalar {
+    /// `smallint`
+    public static var postgresType: PostgresType { .int2 }
+    /// `smallint[]`
+    public static var postgresArrayType: PostgresType { .int2Array }
+    /// Two bytes.
+    public var postgresValue: PostgresValue { .binary(.int2, [UInt8](bigEndian: self)) }
+    /// Reads any integer type that fits.
+    public static func decode(_ field: PostgresField) throws -> Int16 { try field.integer(Int16.self) }
+}
+
+extension Double: PostgresScalar {
+    /// `double precision`
+    public static var postgresType: PostgresType { .float8 }
+    /// `double precision[]`
+    public static var postgresArrayType: PostgresType { .float8Array }
+    /// Eight bytes; NaN and infinities pass unharmed.
+    public var postgresValue: PostgresValue { .binary(.float8, [UInt8](bigEndian: bitPattern)) }
+    /// Reads `double precision`, `real`, `numeric` (rounded to the nearest) and integers that are exact.
+    public static func decode(_ field: PostgresField) throws -> Double {
+        switch field.type {
+        case .float8: return Double(bitPattern: try field.bigEndian(UInt64.self, wanted: "Double"))
+        case .float4: return Double(Float(bitPattern: try field.bigEndian(UInt32.self, wanted: "Double")))
+        case .numeric:
+            let text = try NumericForm.text(field)
+            guard let value = Double(text) else { throw PostgresField.Mismatch(wanted: "Double", reason: text) }
+            return value
+        default:
+            let whole = try field.integer(Int64.self)
+            guard let value = Double(exactly: whole) else {
+                throw PostgresField.Mismatch(wanted: "Double", reason: "\(whole) is not exact")
+            }
+            return value
+        }
+    }
+}
+
+extension UUID: PostgresScalar {
+    /// `uuid`
+    public static var postgresType: PostgresType { .uuid }
+    /// `uuid[]`
+    public static var postgresArrayType: PostgresType { .uuidArray }
+    /// Sixteen bytes.
+    public var postgresValue: PostgresValue { .binary(.uuid, withUnsafeBytes(of: uuid) { Array($0) }) }
+    /// Reads `uuid`.
+    public static func decode(_ field: PostgresField) throws -> UUID {
+        let bytes = try field.required("UUID")
+        guard field.type == .uuid, bytes.count == 16 else { throw PostgresField.Mismatch(wanted: "UUID") }
+        return UUID(uuid: bytes.loadUnaligned(as: uuid_t.self))
+    }
+}
+
+extension UInt8: PostgresArrayElement {
+    /// `bytea`
+    public static var postgresArrayType: PostgresType { .bytea }
+    /// The bytes themselves.
+    public static func postgresValue(ofArray elements: [UInt8]) -> PostgresValue { .binary(.bytea, elements) }
+    /// Reads `bytea`.
+    public static func decodeArray(_ field: PostgresField) throws -> [UInt8] {
+        let bytes = try field.required("bytes")
+        guard field.type == .bytea else { throw PostgresField.Mismatch(wanted: "bytes") }
+        return Array(bytes)
+    }
+}
+
+extension [UInt8]: PostgresArrayElement {
+    /// `bytea[]`
+    public static var postgresArrayType: PostgresType { .byteaArray }
+    /// A one-dimensional array of `bytea`.
+    public static func postgresValue(ofArray elements: [[UInt8]]) -> PostgresValue {
+        ArrayForm.encode(elements.map { .binary(.bytea, $0) }, element: .bytea, array: .byteaArray)
+    }
+    /// Reads `bytea[]`.
+    public static func decodeArray(_ field: PostgresField) throws -> [[UInt8]] {
+        try ArrayForm.decode(field) { try [UInt8].decode($0) }
+    }
+}
+
+extension Data: PostgresScalar {
+    /// `bytea`
+    public static var postgresType: PostgresType { .bytea }
+    /// `bytea[]`
+    public static var postgresArrayType: PostgresType { .byteaArray }
+    /// The bytes themselves.
+    public var postgresValue: PostgresValue { .binary(.bytea, Array(self)) }
+    /// Reads `bytea`.
+    public static func decode(_ field: PostgresField) throws -> Data { Data(try UInt8.decodeArray(field)) }
+}
