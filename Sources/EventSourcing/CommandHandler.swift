@@ -91,7 +91,7 @@ public actor CommandHandler<D: StreamDecider> {
             do { batch = try await store.read(stream, after: version, limit: 1000) } catch { throw .store(error) }
             for recorded in batch {
                 do {
-                    D.evolve(&state, with: try D.decode(type: recorded.event.type, data: recorded.event.data))
+                    D.evolve(&state, with: try D.decode(recorded))
                 } catch { throw .unreadable(error) }
                 version = recorded.version
             }
@@ -136,8 +136,7 @@ public actor CommandHandler<D: StreamDecider> {
                 return Handled(state: before, version: version, position: nil, events: [], isDuplicate: false)
             }
             var state = before
-            for event in decided { D.evolve(&state, with: event) }
-            let events = envelope(decided, context: context, correlation: D.correlation(of: state))
+            let events = envelope(decided, evolving: &state, context: context)
             let append = Append(
                 stream: stream, expecting: .exactly(version), events: events,
                 command: context.keepsReceipt ? context.id : nil)
@@ -174,17 +173,16 @@ public actor CommandHandler<D: StreamDecider> {
     }
 
     /// Each event names the one before it in the same append as its cause; the first names what led to the command.
-    private func envelope(
-        _ decided: [D.Event], context: CommandContext, correlation: Identifier?
-    ) -> [NewEvent] {
+    private func envelope(_ decided: [D.Event], evolving state: inout D.State, context: CommandContext) -> [NewEvent] {
         var cause = context.causation ?? context.id
         return decided.map { event in
-            let (type, data) = D.encode(event)
+            D.evolve(&state, with: event)
+            let (type, data, occurredAt) = D.encode(event)
             let id = mint()
             defer { cause = id }
             return NewEvent(
-                id: id, type: type, occurredAt: context.at, actor: context.actor, causation: cause,
-                correlation: correlation ?? context.id, data: data, metadata: context.metadata)
+                id: id, type: type, occurredAt: occurredAt, actor: context.actor, causation: cause,
+                correlation: D.correlation(of: state) ?? context.id, data: data, metadata: context.metadata)
         }
     }
 

@@ -32,11 +32,19 @@ extension Decider {
 public protocol EventCoding {
     /// The event type.
     associatedtype Event: Sendable
-    /// The wire name with version and the JSON text of the payload.
-    static func encode(_ event: Event) -> (type: String, data: String)
+    /// The wire name with version, the JSON text of the payload, and when the event happened.
+    static func encode(_ event: Event) -> (type: String, data: String, occurredAt: Instant)
     /// Reads an event.
     /// - Throws: ``UnreadableEvent`` for an unknown type or payload.
-    static func decode(type: String, data: String) throws(UnreadableEvent) -> Event
+    static func decode(type: String, data: String, occurredAt: Instant) throws(UnreadableEvent) -> Event
+}
+
+extension EventCoding {
+    /// Reads the event out of its envelope.
+    /// - Throws: ``UnreadableEvent`` for an unknown type or payload.
+    public static func decode(_ recorded: RecordedEvent) throws(UnreadableEvent) -> Event {
+        try decode(type: recorded.event.type, data: recorded.event.data, occurredAt: recorded.event.occurredAt)
+    }
 }
 
 /// An event that this build cannot read: a projector stops at it, loudly.

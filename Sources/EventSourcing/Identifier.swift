@@ -52,3 +52,15 @@ public struct Identifier: Sendable, Hashable, Comparable, Codable, CustomStringC
         try container.encode(description)
     }
 }
+
+extension Identifier {
+    /// An id that follows from another and a moment, for a decision that needs a new one and has no randomness.
+    public static func derived(from parent: Identifier, at instant: Instant) -> Identifier {
+        let bytes = parent.uuid.uuid
+        let low =
+            UInt64(bytes.8) << 56 | UInt64(bytes.9) << 48 | UInt64(bytes.10) << 40 | UInt64(bytes.11) << 32
+            | UInt64(bytes.12) << 24 | UInt64(bytes.13) << 16 | UInt64(bytes.14) << 8 | UInt64(bytes.15)
+        return Identifier(
+            at: instant, random: (UInt16(truncatingIfNeeded: low), low &* 0x9E37_79B9_7F4A_7C15 &+ 1))
+    }
+}

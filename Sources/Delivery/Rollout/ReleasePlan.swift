@@ -2,7 +2,7 @@ public import Analysis
 public import EventSourcing
 
 /// What a release is to do, resolved from the manifest at its start and recorded with it.
-public struct ReleasePlan: Sendable, Hashable, Codable {
+public struct ReleasePlan: Sendable, Equatable, Codable {
     /// Wanted pods; at least 0.
     public var replicas: Int
     /// Time a pod must be ready before it counts as available, in seconds.
@@ -58,7 +58,7 @@ public struct ReleasePlan: Sendable, Hashable, Codable {
 }
 
 /// One canary step.
-public enum PlanStep: Sendable, Hashable, Codable {
+public enum PlanStep: Sendable, Equatable, Codable {
     /// Send `weight` of `maxWeight` to the canary.
     case setWeight(Int)
     /// Wait for so many seconds; `nil`: until promoted.
@@ -68,7 +68,7 @@ public enum PlanStep: Sendable, Hashable, Codable {
 }
 
 /// What holds while the ledger cannot be reached (design.md §8).
-public struct StandingOrder: Sendable, Hashable, Codable {
+public struct StandingOrder: Sendable, Equatable, Codable {
     /// Seconds without the ledger, with canary weight above 0, after which weight 0 is routed.
     public var blindnessSeconds: Int
 
@@ -77,7 +77,7 @@ public struct StandingOrder: Sendable, Hashable, Codable {
 }
 
 /// Which Services and which routers split the traffic.
-public struct RoutingPlan: Sendable, Hashable, Codable {
+public struct RoutingPlan: Sendable, Equatable, Codable {
     /// The Service of the canary.
     public var canaryService: ServicePlan
     /// The Service of the stable revision.
@@ -106,14 +106,14 @@ public struct RoutingPlan: Sendable, Hashable, Codable {
 }
 
 /// A Service as far as routing needs it.
-public struct ServicePlan: Sendable, Hashable, Codable {
+public struct ServicePlan: Sendable, Equatable, Codable {
     /// Its name.
     public var name: String
     /// Its ports, in the manifest's order; empty if the Service's manifest was not given.
     public var ports: [Port]
 
     /// One port of a Service.
-    public struct Port: Sendable, Hashable, Codable {
+    public struct Port: Sendable, Equatable, Codable {
         /// The port's name, if it has one.
         public var name: String?
         /// The Service's own port.
@@ -137,14 +137,14 @@ public struct ServicePlan: Sendable, Hashable, Codable {
 }
 
 /// One Ingress whose backend is the stable Service.
-public struct IngressPlan: Sendable, Hashable, Codable {
+public struct IngressPlan: Sendable, Equatable, Codable {
     /// Its name.
     public var name: String
     /// Its rules that lead to the stable Service.
     public var rules: [Rule]
 
     /// One host and path.
-    public struct Rule: Sendable, Hashable, Codable {
+    public struct Rule: Sendable, Equatable, Codable {
         /// The host; `nil` for every host.
         public var host: String?
         /// The path; `/` if the manifest has none.
@@ -171,7 +171,7 @@ public struct IngressPlan: Sendable, Hashable, Codable {
 }
 
 /// The analysis that runs beside the steps.
-public struct BackgroundAnalysis: Sendable, Hashable, Codable {
+public struct BackgroundAnalysis: Sendable, Equatable, Codable {
     /// What it measures.
     public var analysis: AnalysisPlan
     /// The step index from which it may run; 0 unless `startingStep` says otherwise.
@@ -187,7 +187,7 @@ public struct BackgroundAnalysis: Sendable, Hashable, Codable {
 /// An analysis with its templates merged, its arguments not yet filled in.
 ///
 /// Arguments are filled in when a run starts, since some of them name the stable and the latest pod-template-hash.
-public struct AnalysisPlan: Sendable, Hashable, Codable {
+public struct AnalysisPlan: Sendable, Equatable, Codable {
     /// The templates that were merged: name and digest of each.
     public var templates: [TemplateReference]
     /// Arguments in order; later ones never repeat a name.
@@ -209,7 +209,7 @@ public struct AnalysisPlan: Sendable, Hashable, Codable {
 }
 
 /// A template by name and digest.
-public struct TemplateReference: Sendable, Hashable, Codable {
+public struct TemplateReference: Sendable, Equatable, Codable {
     /// The template's name.
     public var name: String
     /// Whether it is a ClusterAnalysisTemplate.
@@ -226,14 +226,14 @@ public struct TemplateReference: Sendable, Hashable, Codable {
 }
 
 /// One argument of an analysis.
-public struct ArgumentPlan: Sendable, Hashable, Codable {
+public struct ArgumentPlan: Sendable, Equatable, Codable {
     /// Its name.
     public var name: String
     /// Where its value comes from.
     public var value: Source
 
     /// Where an argument's value comes from.
-    public enum Source: Sendable, Hashable, Codable {
+    public enum Source: Sendable, Equatable, Codable {
         /// Given.
         case literal(String)
         /// The pod-template-hash of the revision that is being released.
@@ -254,7 +254,7 @@ public struct ArgumentPlan: Sendable, Hashable, Codable {
 }
 
 /// A metric whose arguments are filled in: what a run measures.
-public struct ResolvedMetric: Sendable, Hashable, Codable {
+public struct ResolvedMetric: Sendable, Equatable, Codable {
     /// Name, counts, limits and conditions.
     public var plan: MetricPlan
     /// The provider's part of the manifest, such as `{"prometheus": {"address": …, "query": …}}`.

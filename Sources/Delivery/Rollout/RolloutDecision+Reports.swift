@@ -1,0 +1,48 @@
+import EventSourcing
+
+/// What the shell reports of the world outside.
+extension RolloutDecision {
+    /// Records a change of readiness; what is known already changes nothing.
+    mutating func observe(_ seen: PodsSeen, in rollout: Rollout) {
+        guard let set = rollout.set(seen.podTemplateHash),
+            (set.current, set.ready, set.available) != (seen.current, seen.ready, seen.available)
+        else { return }
+        record(
+            .podsObserved(
+                PodsObserved(
+                    podTemplateHash: seen.podTemplateHash, role: rollout.role(of: seen.podTemplateHash),
+                    desired: seen.desired, current: seen.current, ready: seen.ready, available: seen.available)))
+    }
+
+    /// Records that the data plane obeys the latest split; a report of an older one changes nothing.
+    mutating func observe(_ seen: RouteObservation, in rollout: Rollout) {
+        guard rollout.routing.isOutstanding, seen.generation == rollout.routing.decided else { return }
+        let took = at.since(rollout.routing.decidedAt ?? at)
+        record(
+            .weightApplied(
+                WeightApplied(
+                    canary: seen.split.canary, stable: seen.split.stable, max: seen.split.max,
+                    generation: seen.generation, router: seen.router, observed: seen.detail, took: took.iso8601)))
+    }
+
+    /// The rejection of the latest intent with the time of the next attempt: 1 s, doubling, at most 30 s.
+    func rejection(
+        of generation: Int, by platform: String, _ error: String, in progress: IntentProgress
+    ) -> IntentRejected? {
+        guard progress.isOutstanding, generation == progress.decided else { return nil }
+        let attempt = progress.attempts + 1
+        let delay = min(30, 1 << min(attempt - 1, 5))
+        return IntentRejected(
+            generation: generation, by: platform, error: error, attempt: attempt, retryAt: at + .seconds(delay))
+    }
+
+    /// Records what was done without the ledger, and stops the release if it is still under way.
+    mutating func report(_ executed: StandingOrderExecuted, in rollout: Rollout) {
+        record(.standingOrderExecuted(executed))
+        guard let release = rollout.release, !release.hasEnded, executed.because == .blindness else { return }
+        let seconds = executed.until.since(executed.unreachableFrom).components.seconds
+        abort(
+            release, by: .standingOrder, reason: nil, evidence: [],
+            cause: "The ledger could not be reached for \(seconds) seconds")
+    }
+}
