@@ -1,10 +1,14 @@
-/// How many metrics of a run there are and how they ended. Counts metrics, not measurements.
+/// How many metrics of a run there are and how they ended.
+///
+/// Counts metrics, not measurements.
 ///
 /// - Source: Argo Rollouts, pkg/apis/rollouts/v1alpha1/analysis_types.go `RunSummary`.
 public struct AnalysisSummary: Sendable, Equatable, Codable {
     /// All metrics of the class, unfinished ones included.
     public private(set) var count = 0
-    /// Ended without exceeding a limit. A metric that ended by its consecutiveSuccessLimit counts here, as in Argo.
+    /// Ended without exceeding a limit.
+    ///
+    /// A metric that ended by its consecutiveSuccessLimit counts here, as in Argo.
     public private(set) var successful = 0
     /// Ended over their failureLimit.
     public private(set) var failed = 0

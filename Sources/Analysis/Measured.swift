@@ -1,6 +1,8 @@
 public import Conditions
 
-/// One measurement of a metric. Times count from the run's start.
+/// One measurement of a metric.
+///
+/// Times count from the run's start.
 public struct Measured: Sendable, Equatable, Codable {
     /// `running` while it is in flight; then a final phase.
     public var phase: AnalysisPhase

@@ -14,11 +14,17 @@ public struct MetricPlan: Sendable, Equatable {
     public var initialDelay: Duration?
     /// Measurements that are wanted, errors not counted; nil or 0 means one without an interval, else no end.
     public var count: Int?
-    /// Failed measurements that are tolerated; -1 disables the limit. Default 0.
+    /// Failed measurements that are tolerated; -1 disables the limit.
+    ///
+    /// Default 0.
     public var failureLimit: Int?
-    /// Inconclusive measurements that are tolerated. Default 0.
+    /// Inconclusive measurements that are tolerated.
+    ///
+    /// Default 0.
     public var inconclusiveLimit: Int?
-    /// Errors in a row that are tolerated. Default 4.
+    /// Errors in a row that are tolerated.
+    ///
+    /// Default 4.
     public var consecutiveErrorLimit: Int?
     /// Successes in a row that complete the metric; 0, the default, disables it.
     public var consecutiveSuccessLimit: Int?

@@ -7,7 +7,9 @@ public struct LimitExceeded: Sendable, Equatable {
 }
 
 extension MetricPlan {
-    /// The limit that `tally` exceeds; with several, Error before Inconclusive before Failed. The limit is tolerated.
+    /// The limit that `tally` exceeds; with several, Error before Inconclusive before Failed.
+    ///
+    /// The limit is tolerated.
     ///
     /// - Source: Argo Rollouts, analysis/analysis.go `assessMetricFailureInconclusiveOrError`.
     public func limitExceeded(by tally: MetricTally) -> LimitExceeded? {

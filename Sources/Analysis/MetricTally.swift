@@ -14,7 +14,9 @@ public struct MetricTally: Sendable, Equatable, Codable {
     public private(set) var consecutiveSuccess = 0
     /// `pending` until the first measurement, `running` until a rule completes the metric; then final.
     public internal(set) var phase = AnalysisPhase.pending
-    /// The message of the measurement at which the phase changed; for a dry run the outcome in words. Empty for none.
+    /// The message of the measurement at which the phase changed; for a dry run the outcome in words.
+    ///
+    /// Empty for none.
     public internal(set) var message = ""
     /// The latest measurement, without its value; nil before the first.
     public private(set) var latest: Latest?

@@ -44,7 +44,9 @@ public struct ConditionError: Error, Equatable, Sendable {
 }
 
 extension ConditionError: CustomStringConvertible {
-    /// The message followed by line and column, e.g. `unknown name results (1:1)`.
+    /// The message followed by line and column, e.g.
+    ///
+    /// `unknown name results (1:1)`.
     public var description: String { "\(message) (\(line):\(column))" }
 }
 

@@ -96,7 +96,9 @@ extension Functions {
             apply: { (arguments, _) throws(Complaint) in try apply(arguments) })
     }
 
-    /// The first value that no later one exceeds; a NaN neither exceeds nor is exceeded. Nil for no numbers.
+    /// The first value that no later one exceeds; a NaN neither exceeds nor is exceeded.
+    ///
+    /// Nil for no numbers.
     private static func extreme(_ name: String, _ worse: String, _ values: [Value]) throws(Complaint) -> Value {
         var best: Value?
         for value in values {
