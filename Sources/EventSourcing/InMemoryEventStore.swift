@@ -1,0 +1,142 @@
+internal import Synchronization
+
+/// An event store without a database: same promises, same contract suite, gone with the process.
+public final class InMemoryEventStore: EventStore {
+    private struct Receipt: Hashable {
+        var command: Identifier
+        var stream: StreamName
+    }
+
+    private struct State {
+        var log: [RecordedEvent] = []
+        /// Places in `log`, in order of version.
+        var streams: [StreamName: [Int]] = [:]
+        var placeOfEvent: [Identifier: Int] = [:]
+        var receipts: [Receipt: Appended] = [:]
+    }
+
+    private let state = Mutex(State())
+    private let signal = HeadSignal()
+    private let clock: @Sendable () -> Instant
+
+    /// Makes an empty store.
+    ///
+    /// - Parameter clock: Gives the time of recording; when it goes back, the last time is used again.
+    public init(clock: @escaping @Sendable () -> Instant) {
+        self.clock = clock
+    }
+
+    /// Appends, as the port says.
+    public func append(_ append: Append) async throws(EventStoreFailure) -> Appended {
+        try append.check()
+        let now = clock()
+        let outcome = state.withLock { state in Self.append(append, to: &state, at: now) }
+        let appended = try outcome.get()
+        signal.raise(to: appended.position)
+        return appended
+    }
+
+    /// The first answer to a command.
+    public func receipt(for command: Identifier, on stream: StreamName) async throws(EventStoreFailure) -> Appended? {
+        state.withLock { $0.receipts[Receipt(command: command, stream: stream)] }
+    }
+
+    /// Reads a stream.
+    public func read(
+        _ stream: StreamName, after: StreamVersion, limit: Int
+    ) async throws(EventStoreFailure) -> [RecordedEvent] {
+        state.withLock { state in
+            let places = state.streams[stream, default: []]
+            return places.dropFirst(Int(clamping: after.value)).prefix(max(0, limit)).map { state.log[$0] }
+        }
+    }
+
+    /// Reads the log.
+    public func readAll(
+        after: GlobalPosition, before: GlobalPosition?, filter: EventFilter, backwards: Bool, limit: Int
+    ) async throws(EventStoreFailure) -> [RecordedEvent] {
+        state.withLock { state in
+            let first = min(Int(clamping: after.value), state.log.count)
+            let end = min(before.map { Int(clamping: $0.value) - 1 } ?? state.log.count, state.log.count)
+            guard first < end else { return [] }
+            let range = state.log[first..<end].lazy.filter(filter.matches)
+            return Array(backwards ? Array(range.reversed().prefix(max(0, limit))) : Array(range.prefix(max(0, limit))))
+        }
+    }
+
+    /// The last position.
+    public func head() async throws(EventStoreFailure) -> GlobalPosition {
+        GlobalPosition(Int64(state.withLock { $0.log.count }))
+    }
+
+    /// The names of a category's streams.
+    public func streams(in category: String) async throws(EventStoreFailure) -> [StreamName] {
+        state.withLock { $0.streams.keys.filter { $0.belongs(to: category) }.sorted() }
+    }
+
+    /// Follows the log.
+    public func follow(after: GlobalPosition, batchSize: Int) -> AsyncStream<[RecordedEvent]> {
+        let box = FollowerPlace(after)
+        return AsyncStream {
+            let place = box.place
+            await self.signal.wait(beyond: place)
+            guard !Task.isCancelled else { return nil }
+            let batch = self.state.withLock { state in
+                Array(state.log.dropFirst(Int(clamping: place.value)).prefix(max(1, batchSize)))
+            }
+            if let last = batch.last { box.place = last.position }
+            return batch
+        }
+    }
+
+    private static func append(
+        _ append: Append, to state: inout State, at now: Instant
+    ) -> Result<Appended, EventStoreFailure> {
+        let receipt = append.command.map { Receipt(command: $0, stream: append.stream) }
+        if let receipt, let first = state.receipts[receipt] { return .success(first) }
+        let known = append.events.compactMap { state.placeOfEvent[$0.id] }
+        if !known.isEmpty { return duplicate(append, known: known.map { state.log[$0] }) }
+        let actual = StreamVersion(Int64(state.streams[append.stream, default: []].count))
+        if case .exactly(let expected) = append.expecting, expected != actual {
+            return .failure(.wrongExpectedVersion(stream: append.stream, expected: expected, actual: actual))
+        }
+        let recordedAt = max(now, state.log.last?.recordedAt ?? now)
+        var version = actual
+        for event in append.events {
+            version = version.next
+            state.placeOfEvent[event.id] = state.log.count
+            state.streams[append.stream, default: []].append(state.log.count)
+            state.log.append(
+                RecordedEvent(
+                    position: GlobalPosition(Int64(state.log.count + 1)), epoch: 1, stream: append.stream,
+                    version: version, recordedAt: recordedAt, event: event))
+        }
+        let position = GlobalPosition(Int64(state.log.count))
+        if let receipt {
+            state.receipts[receipt] = Appended(
+                version: version, position: position, recordedAt: recordedAt, isDuplicate: true)
+        }
+        return .success(
+            Appended(version: version, position: position, recordedAt: recordedAt, isDuplicate: false))
+    }
+
+    private static func duplicate(
+        _ append: Append, known: [RecordedEvent]
+    ) -> Result<Appended, EventStoreFailure> {
+        guard known.count == append.events.count, known.allSatisfy({ $0.stream == append.stream }),
+            let first = known.map(\.version).min(), let last = known.max(by: { $0.position < $1.position }),
+            last.version.value - first.value + 1 == Int64(known.count)
+        else { return .failure(.reusedEventID(append)) }
+        return .success(
+            Appended(version: last.version, position: last.position, recordedAt: last.recordedAt, isDuplicate: true))
+    }
+}
+
+extension EventStoreFailure {
+    /// Some, not all, events of `append` stand in the log already, or they stand elsewhere.
+    public static func reusedEventID(_ append: Append) -> EventStoreFailure {
+        .rejected(
+            "an append to \(append.stream) reuses the id of an event that stands elsewhere in the log; "
+                + "mint new ids for new events, and send a repeat unchanged")
+    }
+}

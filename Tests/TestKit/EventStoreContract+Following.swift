@@ -1,0 +1,56 @@
+internal import EventSourcing
+
+extension EventStoreContract {
+    static var following: [EventStoreContract] {
+        [
+            EventStoreContract("a follower gets every event once and in order, in bounded batches") { store in
+                for index in 0..<9 { _ = try await store.append(SampleEvents.append(3, to: "s-\(index)")) }
+                for (after, size) in [(Int64(0), 1), (0, 4), (5, 100), (26, 7)] {
+                    var seen: [Int64] = []
+                    for await batch in store.follow(after: GlobalPosition(after), batchSize: size) {
+                        try expect((1...size).contains(batch.count), "a batch of \(batch.count), at most \(size)")
+                        seen += batch.map(\.position.value)
+                        if seen.last == 27 { break }
+                    }
+                    try same(seen, Array((after + 1)...27))
+                }
+            },
+            EventStoreContract("followers see appends that are made meanwhile, by several appenders") { store in
+                let total: Int64 = 8 * 15
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    for size in [1, 3, 1000] {
+                        group.addTask {
+                            var seen: [Int64] = []
+                            for await batch in store.follow(after: .start, batchSize: size) {
+                                seen += batch.map(\.position.value)
+                                if batch.last?.position.value == total { break }
+                            }
+                            try same(seen, Array(1...total))
+                        }
+                    }
+                    for appender in 0..<8 {
+                        group.addTask {
+                            for version: Int64 in 0..<15 {
+                                _ = try await store.append(
+                                    SampleEvents.append(to: "s-\(appender)", after: version))
+                            }
+                        }
+                    }
+                    try await group.waitForAll()
+                }
+            },
+            EventStoreContract("following ends when the task that follows is cancelled") { store in
+                _ = try await store.append(SampleEvents.append(to: "a-1"))
+                await withTaskGroup(of: Void.self) { group in
+                    group.addTask {
+                        for await _ in store.follow(after: .start, batchSize: 10) {}
+                    }
+                    group.addTask {
+                        for await _ in store.follow(after: GlobalPosition(1), batchSize: 10) {}
+                    }
+                    group.cancelAll()
+                }
+            },
+        ]
+    }
+}
