@@ -55,7 +55,8 @@ enum GoDuration {
         guard let whole = parts[0].isEmpty ? 0 : Int64(String(decoding: parts[0], as: UTF8.self)) else { return nil }
         let (product, overflow) = whole.multipliedReportingOverflow(by: unit)
         if overflow { return nil }
-        guard parts.count == 2, !parts[1].isEmpty, let fraction = Double("0." + String(decoding: parts[1], as: UTF8.self))
+        guard parts.count == 2, !parts[1].isEmpty,
+            let fraction = Double("0." + String(decoding: parts[1], as: UTF8.self))
         else { return product }
         return product.addingReportingOverflow(Int64(fraction * Double(unit))).overflow
             ? nil : product + Int64(fraction * Double(unit))

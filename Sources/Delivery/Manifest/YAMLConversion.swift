@@ -84,7 +84,9 @@ struct YAMLConversion {
         for node in nodes {
             let (value, place) = try convert(node, at: path, depth: depth + 1)
             guard case .object(let others) = value else {
-                throw problem(node, path / "<<", "map merge requires map or sequence of maps as the value", fix: "name an object with `<<: *anchor`")
+                throw problem(
+                    node, path / "<<", "map merge requires map or sequence of maps as the value",
+                    fix: "name an object with `<<: *anchor`")
             }
             for (key, other) in others where members[key] == nil {
                 members[key] = other
@@ -112,29 +114,25 @@ struct YAMLConversion {
         }
     }
 
-    private func convert(_ scalar: Node.Scalar, _ node: Node, at path: FieldPath) throws(ManifestProblems) -> JSONValue {
+    private func convert(_ scalar: Node.Scalar, _ node: Node, at path: FieldPath) throws(ManifestProblems) -> JSONValue
+    {
         let text = scalar.string
         guard !text.utf8.contains(0) else {
             throw problem(node, path, "the text holds U+0000, which JSON in a database cannot keep", fix: "remove it")
         }
-        let value: JSONValue
-        do throws(YAMLScalar.NotJSON) {
-            switch scalar.tag.rawValue {
-            case "", Self.plainTag: value = scalar.style == .plain ? try YAMLScalar.resolve(text) : .string(text)
-            case Tag.Name.str.rawValue, "!": value = .string(text)
-            case Tag.Name.timestamp.rawValue: value = .string(text)
-            case Tag.Name.int.rawValue, Tag.Name.float.rawValue, Tag.Name.bool.rawValue, Tag.Name.null.rawValue:
-                value = try YAMLScalar.resolve(text)
-            default:
-                throw problem(
-                    node, path, "the tag \(scalar.tag.rawValue) is not understood", fix: "remove the tag")
-            }
-        } catch let error as ManifestProblems {
-            throw error
-        } catch {
-            throw problem(node, path, "\(text) is not a number that JSON has", fix: "write a finite number, or quote it")
+        switch scalar.tag.rawValue {
+        case Tag.Name.str.rawValue, Tag.Name.timestamp.rawValue, "!": return .string(text)
+        case "", Self.plainTag: if scalar.style != .plain { return .string(text) }
+        case Tag.Name.int.rawValue, Tag.Name.float.rawValue, Tag.Name.bool.rawValue, Tag.Name.null.rawValue: break
+        default:
+            throw problem(node, path, "the tag \(scalar.tag.rawValue) is not understood", fix: "remove the tag")
         }
-        return value
+        do throws(YAMLScalar.NotJSON) {
+            return try YAMLScalar.resolve(text)
+        } catch {
+            throw problem(
+                node, path, "\(text) is not a number that JSON has", fix: "write a finite number, or quote it")
+        }
     }
 
     private func problem(_ node: Node, _ path: FieldPath, _ message: String, fix: String) -> ManifestProblems {

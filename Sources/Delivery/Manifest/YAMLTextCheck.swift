@@ -54,7 +54,8 @@ enum YAMLTextCheck {
     /// Refuses lists, objects and aliases as keys in a text with aliases: comparing such keys follows the aliases, and a
     /// few lines can make that take for ever. Kubernetes refuses such keys too.
     private static func checkKeys(_ text: String, _ file: String) throws(ManifestProblems) {
-        let complexKey = #/(?:^|[\s\[{,])\?(?:\s|$)|[\]}]\s*:(?:\s|$|[\[{*"'&!])|(?:^|[\s\[{,])\*[^\s\[\]{},]+\s+:(?:\s|$)/#
+        let complexKey =
+            #/(?:^|[\s\[{,])\?(?:\s|$)|[\]}]\s*:(?:\s|$|[\[{*"'&!])|(?:^|[\s\[{,])\*[^\s\[\]{},]+\s+:(?:\s|$)/#
         for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
             guard let match = line.firstMatch(of: complexKey) else { continue }
             let column = line.unicodeScalars.distance(from: line.startIndex, to: match.range.lowerBound) + 1
