@@ -102,19 +102,19 @@ extension Wire {
             throw failed
         }
         guard let last else { throw lost(text, outcomeUnknown: true) }
-        try refuseUndurable(said, text)
+        if let undurable = undurability(said, text) { throw undurable }
         return PostgresResult(storage: last, notices: said)
     }
 
     /// Nothing is acknowledged before it is durable: a cancelled wait for the replica is an error.
-    func refuseUndurable(_ notices: [PostgresNotice], _ text: String) throws {
-        guard let warning = notices.first(where: \.saysReplicationWaitCancelled) else { return }
+    func undurability(_ notices: [PostgresNotice], _ text: String) -> PostgresError? {
+        guard let warning = notices.first(where: \.saysReplicationWaitCancelled) else { return nil }
         var error = PostgresError(
             .durabilityUnknown, warning.message, sqlState: warning.sqlState, statement: text, retryCanHelp: true,
             outcomeUnknown: true)
         error.detail = warning.detail
         error.notices = notices
-        throw error
+        return error
     }
 
     /// As ``finish(_:_:)``; a plan that the server lost or refuses is made anew once, where nothing can have happened.

@@ -45,13 +45,13 @@ final class Wire {
     ///
     /// - Throws: `.timeout` or `.cancelled` when the server did not react to a cancel request in time; the connection is
     ///   abandoned then and the outcome unknown.
-    func waitForServer(_ patience: inout Patience, text: String?, alsoWrite: Bool = false) throws {
+    func waitForServer(_ patience: inout Patience, text: String?) throws {
         while true {
             let flushed = PQflush(connection)
             var sockets = [
                 pollfd(
                     fd: PQsocket(connection),
-                    events: Int16(POLLIN) | (flushed == 1 || alsoWrite ? Int16(POLLOUT) : 0), revents: 0),
+                    events: Int16(POLLIN) | (flushed == 1 ? Int16(POLLOUT) : 0), revents: 0),
                 pollfd(fd: interrupter.wake, events: Int16(POLLIN), revents: 0),
             ]
             guard sockets[0].fd >= 0, flushed >= 0 else { return }
@@ -85,6 +85,17 @@ final class Wire {
                 patience.giveUp = now + Self.grace
             }
         }
+    }
+
+    /// Waits until the socket has something, somebody calls, or the deadline; no statement runs.
+    func waitQuietly(until deadline: ContinuousClock.Instant) throws {
+        var sockets = [
+            pollfd(fd: PQsocket(connection), events: Int16(POLLIN), revents: 0),
+            pollfd(fd: interrupter.wake, events: Int16(POLLIN), revents: 0),
+        ]
+        guard sockets[0].fd >= 0 else { throw lost(nil, outcomeUnknown: false) }
+        _ = poll(&sockets, 2, (deadline - ContinuousClock.now).pollMilliseconds)
+        if sockets[1].revents != 0 { clibpq_wake_clear(interrupter.wake) }
     }
 
     /// The next result of what was sent; nil when the statement has no more.

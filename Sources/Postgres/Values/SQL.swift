@@ -65,6 +65,11 @@ public struct SQL: Sendable, Hashable, ExpressibleByStringInterpolation {
             parts.append(.value(value.postgresValue))
         }
 
+        /// Binds a value, or NULL for nil.
+        public mutating func appendInterpolation<Value: PostgresEncodable>(_ value: Value?) {
+            parts.append(.value(value?.postgresValue ?? .null(Value.postgresType)))
+        }
+
         /// Binds a value that was made by hand.
         public mutating func appendInterpolation(_ value: PostgresValue) { parts.append(.value(value)) }
 
