@@ -16,11 +16,14 @@ public struct PlatformFailure: Error, Sendable, Hashable, CustomStringConvertibl
     public var code: Code
     /// What happened, for people, with names and values.
     public var detail: String
+    /// With `staleGeneration`: the generation that the platform obeys.
+    public var generation: Int?
 
     /// Makes a failure.
-    public init(_ code: Code, _ detail: String) {
+    public init(_ code: Code, _ detail: String, generation: Int? = nil) {
         self.code = code
         self.detail = detail
+        self.generation = generation
     }
 
     /// Whether trying again can help.

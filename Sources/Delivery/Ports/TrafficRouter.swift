@@ -12,7 +12,7 @@ public protocol TrafficRouter: Sendable {
 }
 
 /// How a rollout's traffic is to be split.
-public struct RouteIntent: Sendable, Hashable, Codable {
+public struct RouteIntent: Sendable, Equatable, Codable {
     /// The rollout.
     public var rollout: RolloutName
     /// Grows with each intent of the rollout; adapters refuse an older one.
@@ -58,7 +58,7 @@ public struct TrafficSplit: Sendable, Hashable, Codable {
 }
 
 /// What a data plane was seen to do.
-public struct RouteObservation: Sendable, Hashable, Codable {
+public struct RouteObservation: Sendable, Equatable, Codable {
     /// The generation of the intent that it obeys.
     public var generation: Int
     /// The split that it was seen to make.

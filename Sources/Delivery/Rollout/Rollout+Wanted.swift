@@ -7,6 +7,14 @@ extension Rollout {
         release.map { $0.isFirst || $0.podTemplateHash == stable?.podTemplateHash } ?? false
     }
 
+    /// The step that the plan's pointer is at, unless a person holds the plan or the release goes past its steps.
+    func movableStep(of release: Release) -> (progress: Release.Progress, step: PlanStep)? {
+        guard let progress = release.progress, !isDirect, !progress.isFull, heldSince == nil,
+            plan.steps.indices.contains(progress.index)
+        else { return nil }
+        return (progress, plan.steps[progress.index])
+    }
+
     /// The wanted size of each set that is needed; sets on their way out keep theirs until they retire.
     ///
     /// With routing the stable set is whole at all times, and the canary has its part of the pods, rounded up.

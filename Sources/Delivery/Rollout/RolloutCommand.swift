@@ -44,6 +44,8 @@ public enum RolloutOrder: Sendable, Equatable {
     case reportRouted(RouteObservation)
     /// It was not.
     case reportRouteFailure(generation: Int, router: String, error: String)
+    /// The data plane obeys this generation, which is newer than the latest one in the log.
+    case reportNewerRoute(generation: Int)
     /// A provider answered, or failed to.
     case reportMeasurement(MeasurementReport)
     /// Time has passed: look whether something is due.

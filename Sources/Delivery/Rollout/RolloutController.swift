@@ -1,3 +1,4 @@
+import Analysis
 public import EventSourcing
 
 /// What the shell is to carry out for a rollout.

@@ -20,7 +20,8 @@ public enum RolloutDecider: StreamDecider {
         case (.apply(let bundle, let source, let warnings, let newRelease), _):
             try decision.adopt(bundle, source: source, warnings: warnings, as: newRelease, trigger: nil)
         case (.observePods, .absent), (.reportScaled, .absent), (.reportScaleFailure, .absent),
-            (.reportRouted, .absent), (.reportRouteFailure, .absent), (.reportMeasurement, .absent), (.wake, .absent),
+            (.reportRouted, .absent), (.reportRouteFailure, .absent), (.reportNewerRoute, .absent),
+            (.reportMeasurement, .absent), (.wake, .absent),
             (.reportStandingOrder, .absent):
             return []
         case (.setImages, .absent), (.undo, .absent), (.retry, .absent), (.promote, .absent), (.abort, .absent),
@@ -57,6 +58,8 @@ public enum RolloutDecider: StreamDecider {
                 return []
             }
             decision.record(.weightRejected(rejected))
+        case (.reportNewerRoute(let generation), .present(let rollout)):
+            decision.overtake(generation, in: rollout)
         case (.reportMeasurement(let report), .present(let rollout)):
             decision.record(report, in: rollout)
         case (.reportStandingOrder(let executed), .present(let rollout)):

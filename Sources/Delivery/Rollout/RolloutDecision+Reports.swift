@@ -25,6 +25,19 @@ extension RolloutDecision {
                     generation: seen.generation, router: seen.router, observed: seen.detail, took: took.iso8601)))
     }
 
+    /// Decides the present split anew, above a generation that the log does not know.
+    ///
+    /// A data plane is ahead of the log when a standing order was carried out by an instance that did not live to say so.
+    mutating func overtake(_ generation: Int, in rollout: Rollout) {
+        guard let split = rollout.split, generation > rollout.routing.decided else { return }
+        record(
+            .weightDecided(
+                WeightDecided(
+                    canary: split.canary, stable: split.stable, max: split.max, canaryHash: split.canaryHash,
+                    stableHash: split.stableHash, generation: max(generation, rollout.generation) + 1,
+                    because: .drift)))
+    }
+
     /// The rejection of the latest intent with the time of the next attempt: 1 s, doubling, at most 30 s.
     func rejection(
         of generation: Int, by platform: String, _ error: String, in progress: IntentProgress

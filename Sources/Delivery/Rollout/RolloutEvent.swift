@@ -1,4 +1,3 @@
-public import Analysis
 public import EventSourcing
 
 /// A fact about a rollout, and when it happened.
@@ -224,6 +223,8 @@ public enum WeightReason: String, Sendable, Codable {
     case standingOrder = "standing-order"
     /// The release goes back to the stable revision.
     case rollback
+    /// The data plane was found to obey a generation that the log does not know; the split is decided anew above it.
+    case drift
 }
 
 /// Payload of `rollout.weight-applied`.

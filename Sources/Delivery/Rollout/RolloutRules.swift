@@ -1,3 +1,4 @@
+import Analysis
 import EventSourcing
 
 /// What follows from a rollout's state at a moment; each rule is one function, the first that has something to say wins.
@@ -9,7 +10,7 @@ enum RolloutRules {
     static func next(_ rollout: Rollout, at now: Instant) -> [RolloutFact] {
         guard let release = rollout.release else { return [] }
         let rules: [(Rollout, Release, Instant) -> [RolloutFact]] = [
-            exceedDeadline, scale, route, startBackground, moveStep, complete, retire,
+            exceedDeadline, enterStep, scale, route, startBackground, leaveStep, complete, retire,
         ]
         for rule in rules {
             let facts = rule(rollout, release, now)
@@ -37,14 +38,25 @@ enum RolloutRules {
         ]
     }
 
-    /// Enters the next step, or leaves the present one.
-    static func moveStep(_ rollout: Rollout, _ release: Release, _ now: Instant) -> [RolloutFact] {
-        guard let progress = release.progress, !rollout.isDirect, !progress.isFull, rollout.heldSince == nil,
-            rollout.plan.steps.indices.contains(progress.index)
-        else { return [] }
+    /// Enters the step that the plan's pointer has come to.
+    static func enterStep(_ rollout: Rollout, _ release: Release, _ now: Instant) -> [RolloutFact] {
+        guard let (progress, step) = rollout.movableStep(of: release), progress.enteredAt == nil else { return [] }
         let index = progress.index
-        let step = rollout.plan.steps[index]
-        guard progress.enteredAt != nil else { return enter(step, index, rollout, release, now) }
+        let entered = RolloutFact.stepEntered(StepEntered(index: index, step: step))
+        switch step {
+        case .setWeight: return [entered]
+        case .pause(let seconds):
+            let until = seconds.map { now + .seconds($0) }
+            return [entered, .pauseBegan(PauseBegan(reason: .step, until: until, message: nil))]
+        case .analysis(let analysis):
+            return [entered, rollout.start(analysis, kind: .step, stepIndex: index, of: release)]
+        }
+    }
+
+    /// Leaves the present step when what it asks for has come.
+    static func leaveStep(_ rollout: Rollout, _ release: Release, _ now: Instant) -> [RolloutFact] {
+        guard let (progress, step) = rollout.movableStep(of: release), progress.enteredAt != nil else { return [] }
+        let index = progress.index
         switch step {
         case .setWeight(let weight):
             // Unlike Argo's, the step waits until the router was seen to obey.
@@ -69,20 +81,6 @@ enum RolloutRules {
                 return [rollout.start(analysis, kind: .step, stepIndex: index, of: release)]
             default: return []
             }
-        }
-    }
-
-    private static func enter(
-        _ step: PlanStep, _ index: Int, _ rollout: Rollout, _ release: Release, _ now: Instant
-    ) -> [RolloutFact] {
-        let entered = RolloutFact.stepEntered(StepEntered(index: index, step: step))
-        switch step {
-        case .setWeight: return [entered]
-        case .pause(let seconds):
-            let until = seconds.map { now + .seconds($0) }
-            return [entered, .pauseBegan(PauseBegan(reason: .step, until: until, message: nil))]
-        case .analysis(let analysis):
-            return [entered, rollout.start(analysis, kind: .step, stepIndex: index, of: release)]
         }
     }
 

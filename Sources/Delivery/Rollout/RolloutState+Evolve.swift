@@ -117,14 +117,18 @@ extension Rollout {
         case .aborted(let aborted):
             release?.course = .aborted(at: at, aborted)
             if let hash = release?.podTemplateHash, hash != stable?.podTemplateHash {
+                let retireAt = plan.abortScaleDownDelaySeconds.map { at + .seconds($0) }
                 changeSet(hash) { set in
-                    set.retireAt = plan.abortScaleDownDelaySeconds.map { at + .seconds($0) }
+                    set.retireAt = retireAt
                     set.retireBecause = .abortDelay
                 }
             }
         case .completed(let completed):
             evolve(with: completed, at: at)
-        case .superseded, .standingOrderExecuted, .setRetired:
+        case .standingOrderExecuted(let executed):
+            // What was routed meanwhile had a generation of its own; what is decided next must be newer.
+            generation = max(generation, executed.generation)
+        case .superseded, .setRetired:
             break
         }
     }
@@ -192,8 +196,9 @@ extension Rollout {
             set.ready = seen.ready
             set.available = seen.available
         }
-        if seen.current == 0, before.wanted == 0, role(of: seen.podTemplateHash) == .old
-            || (role(of: seen.podTemplateHash) == .canary && release?.hasEnded == true)
+        if seen.current == 0, before.wanted == 0,
+            role(of: seen.podTemplateHash) == .old
+                || (role(of: seen.podTemplateHash) == .canary && release?.hasEnded == true)
         {
             sets.removeAll { $0.podTemplateHash == seen.podTemplateHash }
         }
@@ -216,7 +221,8 @@ extension Rollout {
     }
 
     private mutating func changeRun(_ name: String, _ change: (inout AnalysisRunState) -> Void) {
-        guard let index = release?.runs.firstIndex(where: { $0.name == name }) else { return }
-        change(&release!.runs[index])
+        guard var changed = release, let index = changed.runs.firstIndex(where: { $0.name == name }) else { return }
+        change(&changed.runs[index])
+        release = changed
     }
 }

@@ -1,0 +1,30 @@
+public import EventSourcing
+import Foundation
+
+/// The time of the shell around the core; a port, so that tests move time by hand.
+public protocol ControlClock: Sendable {
+    /// The present moment.
+    func now() -> Instant
+    /// Returns at `deadline`, or at once if it is past.
+    /// - Throws: `CancellationError` when the task is cancelled.
+    func sleep(until deadline: Instant) async throws
+}
+
+/// The machine's own clock.
+public struct SystemControlClock: ControlClock {
+    /// Makes a clock.
+    public init() {}
+
+    /// The present moment, to the microsecond.
+    public func now() -> Instant {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Instant(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+    }
+
+    /// Sleeps on the monotonic clock; a step of the wall clock is noticed by whoever looks at ``now()`` afterwards.
+    public func sleep(until deadline: Instant) async throws {
+        let wait = deadline.since(now())
+        if wait > .zero { try await Task.sleep(for: wait) }
+    }
+}

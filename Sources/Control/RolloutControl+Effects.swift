@@ -1,0 +1,114 @@
+import Analysis
+import Delivery
+import EventSourcing
+
+/// Carrying out intents.
+extension RolloutControl {
+    /// Starts every outstanding intent that is not under way already, and ends those that a newer one supersedes.
+    func reconcile(_ name: RolloutName) {
+        guard let rollout = rollouts[name] else { return }
+        rollouts[name]?.wakeAt = nil
+        for intent in RolloutController.react(to: .init(name: name, state: rollout.effective)) {
+            if rollout.outage != nil, !isAllowedInOutage(intent) { continue }
+            perform(intent, for: name)
+        }
+        if let outage = rollouts[name]?.outage, outage.reason == nil { wake(name, at: blindness(of: outage)) }
+    }
+
+    /// Carries one intent out, or plans to.
+    func perform(_ intent: RolloutIntent, for name: RolloutName) {
+        let now = ports.clock.now()
+        switch intent {
+        case .route(let route, let notBefore):
+            if let notBefore, notBefore > now { return wake(name, at: notBefore) }
+            begin(.route, generation: route.generation, for: name) { await self.carryOut(route) }
+        case .scale(let scale, let notBefore):
+            if let notBefore, notBefore > now { return wake(name, at: notBefore) }
+            begin(.scale, generation: scale.generation, for: name) { await self.carryOut(scale) }
+        case .measure(let query, let number, let due):
+            if due > now { return wake(name, at: due) }
+            begin(.measure(run: query.run, metric: query.metric), generation: number, for: name) {
+                await self.carryOut(query, number: number)
+            }
+        case .wake(let instant):
+            wake(name, at: instant)
+        }
+    }
+
+    private func begin(
+        _ effect: ControlledRollout.Effect, generation: Int, for name: RolloutName,
+        _ work: @escaping @Sendable () async -> Void
+    ) {
+        if let running = rollouts[name]?.effects[effect] {
+            if running.generation >= generation { return }
+            running.task.cancel()
+        }
+        // Kept in `effects`, and awaited by `stop`.
+        let task = Task {
+            await work()
+            self.ended(effect, generation: generation, of: name)
+        }
+        rollouts[name]?.effects[effect] = ControlledRollout.RunningEffect(generation: generation, task: task)
+    }
+
+    private func ended(_ effect: ControlledRollout.Effect, generation: Int, of name: RolloutName) {
+        guard rollouts[name]?.effects[effect]?.generation == generation else { return }
+        rollouts[name]?.effects[effect] = nil
+        reconcile(name)
+    }
+
+    private func carryOut(_ route: RouteIntent) async {
+        do {
+            let seen = try await ports.router.route(route)
+            let now = ports.clock.now()
+            if rollouts[route.rollout]?.outage?.generation == seen.generation {
+                rollouts[route.rollout]?.outage?.routedZeroAt = now
+            }
+            await submit(.reportRouted(seen), at: now, for: route.rollout)
+        } catch {
+            if error.code == .cancelled || Task.isCancelled { return }
+            let order: RolloutOrder
+            if error.code == .staleGeneration, let newer = error.generation {
+                order = .reportNewerRoute(generation: newer)
+            } else {
+                order = .reportRouteFailure(
+                    generation: route.generation, router: route.routing.router, error: error.detail)
+            }
+            await submit(order, at: ports.clock.now(), for: route.rollout)
+        }
+    }
+
+    private func carryOut(_ scale: ScaleIntent) async {
+        do {
+            try await ports.workloads.scale(scale)
+            await submit(.reportScaled(generation: scale.generation), at: ports.clock.now(), for: scale.rollout)
+        } catch {
+            if error.code == .cancelled || Task.isCancelled { return }
+            await submit(
+                .reportScaleFailure(generation: scale.generation, by: "workloads", error: error.detail),
+                at: ports.clock.now(), for: scale.rollout)
+        }
+    }
+
+    private func carryOut(_ query: MetricQuery, number: Int) async {
+        let startedAt = ports.clock.now()
+        let answer = await ask(query)
+        if Task.isCancelled { return }
+        let finishedAt = ports.clock.now()
+        let report = MeasurementReport(
+            run: query.run, metric: query.metric, number: number, outcome: answer.outcome, startedAt: startedAt,
+            finishedAt: finishedAt, source: answer.source)
+        await submit(.reportMeasurement(report), at: finishedAt, for: query.rollout)
+    }
+
+    private func ask(_ query: MetricQuery) async -> MetricAnswer {
+        let providers = Set(query.provider.objectValue?.keys.map { $0 } ?? [])
+        if let source = ports.sources.first(where: { !$0.providers.isDisjoint(with: providers) }) {
+            return await source.measure(query)
+        }
+        let names = providers.sorted().joined(separator: ", ")
+        return MetricAnswer(
+            outcome: .error("no metric source answers for provider \(names)"),
+            source: MeasurementSource(provider: names, address: "", queryDigest: ""))
+    }
+}

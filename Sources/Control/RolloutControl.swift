@@ -1,0 +1,219 @@
+public import Delivery
+public import EventSourcing
+import Foundation
+public import Logging
+public import ServiceLifecycle
+
+/// The shell around the core: follows the log, keeps the timers, carries out intents, turns outcomes into commands.
+///
+/// All decisions are the decider's, all intents the controller's; this actor only knows what is under way. A newer route
+/// or scale intent of a rollout supersedes the one in flight, so an abort never waits behind a hung call.
+public actor RolloutControl: Service {
+    /// What the shell acts through.
+    public struct Ports: Sendable {
+        /// The log.
+        public var store: any EventStore
+        /// Where commands go.
+        public var handler: CommandHandler<RolloutDecider>
+        /// Pods.
+        public var workloads: any Workloads
+        /// Traffic.
+        public var router: any TrafficRouter
+        /// Measurements, by the provider that each answers for.
+        public var sources: [any MetricSource]
+        /// Time.
+        public var clock: any ControlClock
+        /// A new id at each call.
+        public var mint: @Sendable () -> Identifier
+
+        /// Gathers the ports.
+        public init(
+            store: any EventStore, handler: CommandHandler<RolloutDecider>, workloads: any Workloads,
+            router: any TrafficRouter, sources: [any MetricSource], clock: any ControlClock,
+            mint: @escaping @Sendable () -> Identifier
+        ) {
+            self.store = store
+            self.handler = handler
+            self.workloads = workloads
+            self.router = router
+            self.sources = sources
+            self.clock = clock
+            self.mint = mint
+        }
+    }
+
+    let ports: Ports
+    let actor: EventActor
+    let logger: Logger
+    var rollouts: [RolloutName: ControlledRollout] = [:]
+    private var bell: AsyncStream<Void>.Continuation?
+
+    /// Makes a controller.
+    ///
+    /// - Parameter instance: Names this instance in the actor of each event: `rollbook/<instance>`.
+    public init(ports: Ports, instance: String, logger: Logger) {
+        self.ports = ports
+        self.actor = .controller(instance)
+        self.logger = logger
+    }
+
+    /// Takes the open rollouts over from the log, then follows it until the task is cancelled or a shutdown begins.
+    public func run() async throws {
+        let (rings, bell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        self.bell = bell
+        await cancelWhenGracefulShutdown {
+            let start = await self.takeOver()
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await self.followLog(after: start) }
+                group.addTask { await self.followPods() }
+                group.addTask { await self.keepTime(rings) }
+                group.addTask { await self.flushOutages() }
+                await group.waitForAll()
+            }
+        }
+        await stop()
+    }
+
+    /// Cancels what is under way; intents are in the log, so the next start carries on.
+    private func stop() async {
+        let running = rollouts.values.flatMap { $0.effects.values.map(\.task) }
+        for task in running { task.cancel() }
+        for task in running { await task.value }
+    }
+
+    /// Folds every rollout's stream and carries on from its recorded intents; a read model may lag, the streams do not.
+    private func takeOver() async -> GlobalPosition {
+        while !Task.isCancelled {
+            do {
+                let head = try await ports.store.head()
+                for stream in try await ports.store.streams(in: RolloutName.category) {
+                    guard let name = RolloutName(stream) else { continue }
+                    try await reload(name)
+                    guard let rollout = rollouts[name] else { continue }
+                    for intent in RolloutController.resync(.init(name: name, state: rollout.state)) {
+                        perform(intent, for: name)
+                    }
+                    reconcile(name)
+                }
+                return head
+            } catch {
+                logger.warning("rollouts not taken over yet", metadata: ["error": "\(error)"])
+                await pause(seconds: 1)
+            }
+        }
+        return .start
+    }
+
+    private func reload(_ name: RolloutName) async throws {
+        let (version, state) = try await ports.handler.load(name.stream)
+        adopt(name, version: version, state: state)
+    }
+
+    /// Takes a newer state; an older one changes nothing.
+    func adopt(_ name: RolloutName, version: StreamVersion, state: RolloutState) {
+        var rollout = rollouts[name] ?? ControlledRollout(name: name)
+        guard version >= rollout.version else { return }
+        rollout.version = version
+        rollout.state = state
+        rollouts[name] = rollout
+    }
+
+    private func followLog(after start: GlobalPosition) async {
+        for await batch in ports.store.follow(after: start, batchSize: 500) {
+            for recorded in batch {
+                guard let name = RolloutName(recorded.stream),
+                    recorded.version > rollouts[name]?.version ?? .none
+                else { continue }
+                await catchUp(name, with: recorded)
+            }
+            if Task.isCancelled { return }
+        }
+    }
+
+    private func catchUp(_ name: RolloutName, with recorded: RecordedEvent) async {
+        var rollout = rollouts[name] ?? ControlledRollout(name: name)
+        do {
+            if recorded.version == rollout.version.next {
+                RolloutDecider.evolve(&rollout.state, with: try RolloutDecider.decode(recorded))
+                rollout.version = recorded.version
+                rollouts[name] = rollout
+            } else {
+                try await reload(name)
+            }
+            reconcile(name)
+        } catch {
+            logger.error(
+                "rollout cannot be controlled",
+                metadata: [
+                    "rollout": "\(name)", "stream.version": "\(recorded.version)", "error": "\(error)",
+                ])
+        }
+    }
+
+    private func followPods() async {
+        for await seen in ports.workloads.observations() {
+            await submit(.observePods(PodsSeen(seen)), at: seen.at, for: seen.rollout)
+            if Task.isCancelled { return }
+        }
+    }
+
+    // MARK: Time
+
+    /// Rings at the earliest moment at which a rollout wants to be looked at.
+    private func keepTime(_ rings: AsyncStream<Void>) async {
+        var rings = rings.makeAsyncIterator()
+        while !Task.isCancelled {
+            let now = ports.clock.now()
+            for (name, rollout) in rollouts {
+                guard let due = rollout.wakeAt, due <= now else { continue }
+                rollouts[name]?.wakeAt = nil
+                await look(at: name)
+            }
+            if let next = rollouts.values.compactMap(\.wakeAt).min() {
+                await firstOf(next)
+            } else if await rings.next() == nil {
+                return
+            }
+        }
+    }
+
+    /// Returns at `next`, or when a nearer moment was set.
+    private func firstOf(_ next: Instant) async {
+        let sleeper = Task { [clock = ports.clock] in
+            // Awaited a few lines below; `wakeEarlier` and cancellation end it.
+            do { try await clock.sleep(until: next) } catch { return }
+        }
+        self.sleeper = (next, sleeper)
+        await withTaskCancellationHandler {
+            await sleeper.value
+        } onCancel: {
+            sleeper.cancel()
+        }
+        self.sleeper = nil
+    }
+
+    private var sleeper: (until: Instant, task: Task<Void, Never>)?
+
+    /// Has `name` looked at again at `instant`, if that is nearer than what is planned.
+    func wake(_ name: RolloutName, at instant: Instant) {
+        guard rollouts[name] != nil else { return }
+        if let planned = rollouts[name]?.wakeAt, planned <= instant { return }
+        rollouts[name]?.wakeAt = instant
+        if let sleeper, instant < sleeper.until { sleeper.task.cancel() }
+        bell?.yield()
+    }
+
+    private func look(at name: RolloutName) async {
+        if rollouts[name]?.outage != nil {
+            checkBlindness(of: name)
+        } else {
+            await submit(.wake, at: ports.clock.now(), for: name)
+        }
+        reconcile(name)
+    }
+
+    func pause(seconds: Int) async {
+        // Cancellation ends the wait early, and the caller's loop looks for it.
+        do { try await ports.clock.sleep(until: ports.clock.now() + .seconds(seconds)) } catch { return }
+    }
+}
