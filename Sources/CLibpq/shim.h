@@ -18,6 +18,7 @@ static const int clibpq_diag_context = PG_DIAG_CONTEXT;
 static const int clibpq_diag_schema = PG_DIAG_SCHEMA_NAME;
 static const int clibpq_diag_table = PG_DIAG_TABLE_NAME;
 static const int clibpq_diag_column = PG_DIAG_COLUMN_NAME;
+static const int clibpq_diag_function = PG_DIAG_SOURCE_FUNCTION;
 static const int clibpq_diag_constraint = PG_DIAG_CONSTRAINT_NAME;
 
 /* A counter that one thread raises to wake another out of poll(). */

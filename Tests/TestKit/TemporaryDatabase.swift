@@ -74,7 +74,8 @@ private actor TemporaryServer {
         // Awaited here by everyone who asks, so that a cancelled first test does not take the server from the others.
         let task = Task {
             let directory = "/tmp/rbt-\(UUID().uuidString.prefix(8).lowercased())"
-            let cluster = EmbeddedCluster(directory: directory, settings: .init(isDurable: false))
+            let cluster = EmbeddedCluster(
+                directory: directory, settings: .init(isDurable: false, maximumConnections: 400))
             let running = try await cluster.start()
             try ServerToStop.note(processID: running.processID, directory: directory)
             return running.configuration

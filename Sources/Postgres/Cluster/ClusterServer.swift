@@ -59,12 +59,8 @@ struct ClusterServer: Sendable {
             separator: "\n", omittingEmptySubsequences: false)
         guard let first = lines.first, let process = Int32(first), process > 0 else { return nil }
         // The number may belong to another program by now: ours works in the data directory.
-        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-        let length = readlink("/proc/\(process)/cwd", &buffer, buffer.count - 1)
-        guard length > 0 else { return nil }
-        let place = String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
         let real = URL(fileURLWithPath: self.place.data).resolvingSymlinksInPath().path
-        guard place == real, lines.count >= 8, lines[7].hasPrefix("ready") else { return nil }
+        guard workingDirectory(of: process) == real, lines.count >= 8, lines[7].hasPrefix("ready") else { return nil }
         return process
     }
 
@@ -80,7 +76,7 @@ struct ClusterServer: Sendable {
     }
 
     private func make(_ binaries: ServerBinaries) throws {
-        // PG_VERSION is written early; a half-made directory is told by the mark that we write last.
+        // initdb removes what it made when it fails, and refuses a directory that is not empty.
         let answer = try Tool.run(
             account.wrap(
                 [
@@ -144,16 +140,62 @@ struct ClusterServer: Sendable {
     }
 
     private func launch(_ binaries: ServerBinaries) throws {
-        let answer = try Tool.run(
-            account.wrap([binaries.path("pg_ctl"), "start", "-D", place.data, "-l", logFile, "-w", "-t", "60"]))
-        guard answer.status == 0 else {
-            let log = FileManager.default.contents(atPath: logFile).map {
-                String(decoding: $0.suffix(2000), as: UTF8.self)
+        let deadline = ContinuousClock.now + .seconds(30)
+        while true {
+            let before = logSize()
+            let answer = try Tool.run(
+                account.wrap([binaries.path("pg_ctl"), "start", "-D", place.data, "-l", logFile, "-w", "-t", "60"]))
+            if answer.status == 0 { return }
+            let log = try logTail(from: before)
+            // The backends of a postmaster that was killed need a moment to notice, and hold its memory until then.
+            let isDying = log.contains("shared memory block") || log.contains("already exists")
+            if isDying, try runningProcess() == nil, ContinuousClock.now < deadline {
+                try removeLocksOfTheDead()
+                usleep(100_000)
+                continue
             }
             throw ClusterError(
                 .toolFailed,
-                "pg_ctl could not start the server in \(place.data): \(answer.output); end of \(logFile): \(log ?? "")")
+                "pg_ctl could not start the server in \(place.data): \(answer.output); \(logFile) says: \(log)")
         }
+    }
+
+    /// Removes the lock files of a postmaster that has ended but that nobody has reaped, which is common where the first
+    /// process of a container does not; PostgreSQL takes such a one for alive.
+    ///
+    /// Only when no process works in the data directory any more: that is what the lock is for.
+    private func removeLocksOfTheDead() throws {
+        let real = URL(fileURLWithPath: place.data).resolvingSymlinksInPath().path
+        for process in try FileManager.default.contentsOfDirectory(atPath: "/proc").compactMap({ Int32($0) })
+        where workingDirectory(of: process) == real { return }
+        for lock in ["\(place.data)/postmaster.pid", "\(place.socket)/.s.PGSQL.\(port).lock"] {
+            guard let content = FileManager.default.contents(atPath: lock),
+                let process = Int32(String(decoding: content, as: UTF8.self).prefix { $0 != "\n" }),
+                let status = FileManager.default.contents(atPath: "/proc/\(process)/stat"),
+                String(decoding: status, as: UTF8.self).contains(") Z ")
+            else { continue }
+            unlink(lock)
+        }
+    }
+
+    /// Where a process works; nil when it is gone, a zombie, or not ours to ask.
+    private func workingDirectory(of process: Int32) -> String? {
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let length = readlink("/proc/\(process)/cwd", &buffer, buffer.count - 1)
+        guard length > 0 else { return nil }
+        return String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    private func logSize() -> UInt64 {
+        var status = stat()
+        return stat(logFile, &status) == 0 ? UInt64(max(0, status.st_size)) : 0
+    }
+
+    private func logTail(from offset: UInt64) throws -> String {
+        guard let file = FileHandle(forReadingAtPath: logFile) else { return "nothing" }
+        defer { file.closeFile() }
+        try file.seek(toOffset: offset)
+        return String(decoding: try file.readToEnd()?.suffix(4000) ?? Data(), as: UTF8.self).trimmed
     }
 }
 

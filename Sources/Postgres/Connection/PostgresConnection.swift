@@ -45,10 +45,7 @@ public actor PostgresConnection: PostgresQueryable {
 
     /// Whether the connection is open and outside any transaction, after a look at the socket.
     public func isUsable() -> Bool {
-        guard wire.isAlive, wire.occupation == nil, wire.isIdle else { return false }
-        // A server that ended the connection has left its farewell in the socket.
-        PQconsumeInput(wire.connection)
-        return wire.isAlive
+        wire.occupation == nil && wire.isIdle && wire.isAliveAfterLook()
     }
 
     /// Closes the connection; statements after this are refused.

@@ -26,11 +26,24 @@ final class Wire {
     var isAlive: Bool { abandoned == nil && PQstatus(connection) == CONNECTION_OK }
     var isIdle: Bool { PQtransactionStatus(connection) == PQTRANS_IDLE }
 
+    /// Whether the connection is still open, after reading what lies in the socket without waiting.
+    func isAliveAfterLook() -> Bool {
+        guard isAlive else { return false }
+        var socket = pollfd(fd: PQsocket(connection), events: Int16(POLLIN), revents: 0)
+        while poll(&socket, 1, 0) > 0 {
+            // A server that ended the connection has left its farewell there, and after it the end.
+            guard PQconsumeInput(connection) == 1 else { return false }
+            _ = PQisBusy(connection)
+            if notices.take().contains(where: \.endsConnection) {
+                abandoned = "the server ended the connection"
+                return false
+            }
+        }
+        return isAlive
+    }
+
     /// How long a statement that was asked to end may still take before the connection is given up.
     static let grace: Duration = .seconds(5)
-
-    /// Why waiting ended.
-    enum Readiness { case server, deadline }
 
     /// A statement's deadline and what happens then.
     struct Patience {
@@ -54,7 +67,10 @@ final class Wire {
                     events: Int16(POLLIN) | (flushed == 1 ? Int16(POLLOUT) : 0), revents: 0),
                 pollfd(fd: interrupter.wake, events: Int16(POLLIN), revents: 0),
             ]
-            guard sockets[0].fd >= 0, flushed >= 0 else { return }
+            guard sockets[0].fd >= 0, flushed >= 0 else {
+                abandoned = abandoned ?? "the connection was lost while sending"
+                throw lost(text, outcomeUnknown: true)
+            }
             let limit = [patience.deadline, patience.giveUp].compactMap { $0 }.min()
             let timeout = limit.map { ($0 - ContinuousClock.now).pollMilliseconds } ?? -1
             let ready = poll(&sockets, 2, timeout)
@@ -196,6 +212,7 @@ final class NoticeBox {
                 severity: field(clibpq_diag_severity) ?? "NOTICE",
                 sqlState: field(clibpq_diag_sqlstate).map(SQLState.init(rawValue:)),
                 message: field(clibpq_diag_message) ?? PQresultErrorMessage(result).map { String(cString: $0) } ?? "",
-                detail: field(clibpq_diag_detail), hint: field(clibpq_diag_hint)))
+                detail: field(clibpq_diag_detail), hint: field(clibpq_diag_hint),
+                function: field(clibpq_diag_function)))
     }
 }

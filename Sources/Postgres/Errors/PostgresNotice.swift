@@ -14,11 +14,15 @@ public struct PostgresNotice: Sendable, Hashable {
     /// Whether this is a warning.
     public var isWarning: Bool { severity == "WARNING" }
 
+    /// The function of the server's source that said it; the same in every language.
+    public let function: String?
+
     /// Whether the server committed but stopped waiting for its synchronous replica.
     ///
-    /// - Source: PostgreSQL `syncrep.c`, `SyncRepWaitForLSN`: a WARNING with the code of a cancelled query or of an
-    ///   administrator's shutdown; no other warning carries them.
-    public var saysReplicationWaitCancelled: Bool {
-        isWarning && (sqlState == .queryCanceled || sqlState == .adminShutdown)
-    }
+    /// - Source: PostgreSQL `syncrep.c`, `SyncRepWaitForLSN`, whose only warnings these are; they have no SQLSTATE of
+    ///   their own and their text is translated.
+    public var saysReplicationWaitCancelled: Bool { isWarning && function == "SyncRepWaitForLSN" }
+
+    /// Whether it is the server's farewell.
+    var endsConnection: Bool { severity == "FATAL" || severity == "PANIC" }
 }

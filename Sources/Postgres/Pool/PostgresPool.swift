@@ -153,7 +153,9 @@ public final class PostgresPool: PostgresQueryable {
         state.withLock { $0.machine.leave(id) }?.resume(returning: .gaveUp)
     }
 
-    /// Opens a connection for a slot that is ours, trying again with growing pauses until the deadline.
+    /// Opens a connection for a slot that is ours, once, after the pause that earlier failures ask for.
+    ///
+    /// A failure goes to the caller at once: whoever must act while the database is away has to know.
     private func open(
         notBefore: ContinuousClock.Instant?, deadline: ContinuousClock.Instant
     ) async throws -> Machine.Pooled {
