@@ -71,7 +71,7 @@ let package = Package(
         room("Ledger", ["Postgres", "Delivery", "EventSourcing", crypto, logging, serviceLifecycle]),
         tests("LedgerTests", ["Ledger", "Postgres", "EventSourcing", "Delivery", "TestKit", logging]),
         room("Transfer", ["CLibcurl"]),
-        tests("DeliveryTests", ["Delivery", "EventSourcing", "Analysis", "Conditions", "TestKit"]),
+        tests("DeliveryTests", ["Delivery", "EventSourcing", "Analysis", "Conditions", "TestKit"], resources: [.copy("Manifest/Fixtures")]),
         .target(name: "HTTPTestKit", path: "Tests/HTTPTestKit", swiftSettings: house),
         tests("TransferTests", ["Transfer", "HTTPTestKit"]),
         room("MetricSources", ["Transfer", "Delivery", "Analysis", "Conditions", "EventSourcing", crypto]),

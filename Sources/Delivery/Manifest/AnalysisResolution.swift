@@ -77,4 +77,7 @@ public struct AnalysisResolution: Sendable, Equatable {
 public struct AnalysisResolutionError: Error, Sendable, Equatable {
     /// In the words of Argo's AnalysisRun message.
     public let message: String
+
+    /// Makes an error of its message.
+    public init(message: String) { self.message = message }
 }

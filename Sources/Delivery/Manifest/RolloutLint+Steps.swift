@@ -11,14 +11,12 @@ extension RolloutLint {
             if findings[path] == nil { stepError(path, fix: "name an action") }
             return
         }
-        // `pause:` without anything is a pause; of the other actions null means none.
-        let given = Self.actions.filter { action in
-            step[action].map { !$0.isNull || action == "pause" } ?? false
-        }
+        let given = Self.actions.filter { step[$0].map { !$0.isNull } ?? false }
         guard given.count == 1 else {
             stepError(
                 path,
-                fix: given.isEmpty ? "name an action, such as setWeight or pause" : "make \(given.count) steps of it")
+                fix: given.isEmpty
+                    ? "name an action, such as setWeight: 5 or pause: {}" : "make \(given.count) steps of it")
             return
         }
         switch given[0] {

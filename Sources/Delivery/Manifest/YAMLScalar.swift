@@ -2,7 +2,8 @@ internal import EventSourcing
 
 /// What a plain YAML scalar stands for, as Kubernetes reads it: YAML 1.1 with booleans such as `yes`.
 ///
-/// - Source: sigs.k8s.io/yaml, goyaml.v2/resolve.go. Dates stay text, as they do there on the way to JSON.
+/// - Source: sigs.k8s.io/yaml, goyaml.v2/resolve.go. Dates stay text, as they do there on the way to JSON; `y` and `n` stay
+///   text too, as in YAML 1.2, so that an argument may be called `n`.
 enum YAMLScalar {
     /// A number or truth value that JSON has no word for, such as `.nan`.
     struct NotJSON: Error {}
@@ -26,8 +27,8 @@ enum YAMLScalar {
 
     private static let words: [String: JSONValue] = {
         var words: [String: JSONValue] = [:]
-        for text in ["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"] { words[text] = true }
-        for text in ["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"] {
+        for text in ["yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"] { words[text] = true }
+        for text in ["no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"] {
             words[text] = false
         }
         for text in ["", "~", "null", "Null", "NULL"] { words[text] = .null }

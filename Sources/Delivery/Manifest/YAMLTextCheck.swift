@@ -51,8 +51,9 @@ enum YAMLTextCheck {
         text.contains(#/(?:^|[\s\[{,])&[^\s\[\]{},]/#) && text.contains(#/(?:^|[\s\[{,])\*[^\s\[\]{},]/#)
     }
 
-    /// Refuses lists, objects and aliases as keys in a text with aliases: comparing such keys follows the aliases, and a
-    /// few lines can make that take for ever. Kubernetes refuses such keys too.
+    /// Refuses lists, objects and aliases as keys in a text with aliases.
+    ///
+    /// Comparing such keys follows the aliases, and a few lines can make that take for ever. Kubernetes refuses them too.
     private static func checkKeys(_ text: String, _ file: String) throws(ManifestProblems) {
         let complexKey =
             #/(?:^|[\s\[{,])\?(?:\s|$)|[\]}]\s*:(?:\s|$|[\[{*"'&!])|(?:^|[\s\[{,])\*[^\s\[\]{},]+\s+:(?:\s|$)/#
