@@ -19,6 +19,10 @@ enum RequestCheck {
             return "url contains white space or control characters; write them percent-encoded"
         }
         guard text.contains("://") else { return "url has no scheme; write http:// or https:// before it" }
+        // libcurl would skip further slashes and take the path for a host.
+        if text.firstRange(of: "://").map({ text[$0.upperBound...].hasPrefix("/") }) == true {
+            return "url names no host; write http://host/path"
+        }
         guard let parsed = curl_url() else { return "no memory to read the url" }
         defer { curl_url_cleanup(parsed) }
         let code = curl_url_set(parsed, CURLUPART_URL, text, UInt32(CURLU_NON_SUPPORT_SCHEME))

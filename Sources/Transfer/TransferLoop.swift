@@ -104,6 +104,7 @@ final class TransferLoop: Sendable {
         // Signals belong to the program's other threads; a broken pipe under TLS must not end the process.
         var all = sigset_t()
         sigfillset(&all)
+        for fault in [SIGILL, SIGTRAP, SIGFPE, SIGBUS, SIGSEGV, SIGSYS] { sigdelset(&all, fault) }
         pthread_sigmask(SIG_BLOCK, &all, nil)
 
         var running: [ObjectIdentifier: RunningTransfer] = [:]

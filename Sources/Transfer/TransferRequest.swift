@@ -85,3 +85,8 @@ public struct TransferRequest: Sendable, Hashable {
         self.hidesPath = hidesPath
     }
 }
+
+extension TransferRequest {
+    /// The address as it may be shown: user information and secret query values replaced by `<redacted>`, no fragment.
+    public var redactedURL: String { Redaction.url(url, hidingPath: hidesPath) }
+}
