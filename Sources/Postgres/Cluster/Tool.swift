@@ -1,7 +1,9 @@
 import CLibpq
 import Foundation
 
-/// Runs a server tool to its end. Blocks: call it from ``Tool/offPool(_:)``.
+/// Runs a server tool to its end.
+///
+/// Blocks: call it from ``Tool/offPool(_:)``.
 enum Tool {
     struct Answer: Sendable {
         let status: Int32

@@ -2,7 +2,9 @@ import CLibpq
 
 /// Where the server is and how to talk to it.
 public struct PostgresConfiguration: Sendable, Hashable, CustomStringConvertible {
-    /// A libpq connection string: `key=value` pairs or a `postgresql://` URI. Everything libpq knows is allowed: service files,
+    /// A libpq connection string.
+    ///
+    /// `key=value` pairs or a `postgresql://` URI. Everything libpq knows is allowed: service files,
     /// several hosts, `target_session_attrs`, TLS. What is not given comes from the environment, as with `psql`.
     public var connectionString: String
     /// Added to the connection string and winning over it, such as `dbname`.

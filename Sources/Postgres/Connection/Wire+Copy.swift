@@ -40,18 +40,17 @@ extension Wire {
         guard isAlive else { throw lost(text, outcomeUnknown: true) }
         interrupter.begin(id)
         defer { if !interrupter.end() { abandoned = "a cancel request did not come back" } }
+        // The caller looks for cancellation after every chunk and refuses the rest; here it must only not be waited out.
+        if Task.isCancelled { return }
         var patience = Patience(statement: id, deadline: nil, isCancellable: true)
         var put: Int32 = -1
         let handled: Void? = bytes.withContiguousStorageIfAvailable { put = putCopy($0) }
         if handled == nil { Array(bytes).withUnsafeBufferPointer { put = putCopy($0) } }
-        guard put >= 0 else { throw lost(text, outcomeUnknown: true) }
-        while put == 0 || PQflush(connection) == 1 {
-            try waitForServer(&patience, text: text)
-            guard PQstatus(connection) == CONNECTION_OK else { throw lost(text, outcomeUnknown: true) }
-            if put == 0 { return }
-            // A server that has refused the data says so before it reads on: `endCopy` will read why.
-            if interrupter.reason != nil { return }
+        guard put == 1 else { throw lost(text, outcomeUnknown: true) }
+        while PQflush(connection) == 1, interrupter.reason == nil {
+            try waitForServer(&patience, text: text, untilSent: true)
         }
+        guard PQstatus(connection) == CONNECTION_OK else { throw lost(text, outcomeUnknown: true) }
     }
 
     private func putCopy(_ buffer: UnsafeBufferPointer<UInt8>) -> Int32 {

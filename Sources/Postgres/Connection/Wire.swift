@@ -56,9 +56,11 @@ final class Wire {
 
     /// Waits until the socket has something, flushing what is still to be sent; keeps the deadline.
     ///
+    /// With `untilSent`, no answer is due: it also returns as soon as everything is sent.
+    ///
     /// - Throws: `.timeout` or `.cancelled` when the server did not react to a cancel request in time; the connection is
     ///   abandoned then and the outcome unknown.
-    func waitForServer(_ patience: inout Patience, text: String?) throws {
+    func waitForServer(_ patience: inout Patience, text: String?, untilSent: Bool = false) throws {
         while true {
             let flushed = PQflush(connection)
             var sockets = [
@@ -71,6 +73,7 @@ final class Wire {
                 abandoned = abandoned ?? "the connection was lost while sending"
                 throw lost(text, outcomeUnknown: true)
             }
+            if untilSent, flushed == 0 { return }
             let limit = [patience.deadline, patience.giveUp].compactMap { $0 }.min()
             let timeout = limit.map { ($0 - ContinuousClock.now).pollMilliseconds } ?? -1
             let ready = poll(&sockets, 2, timeout)

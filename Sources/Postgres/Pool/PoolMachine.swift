@@ -20,7 +20,9 @@ enum PoolGrant<Connection> {
 extension PoolGrant: Sendable where Connection: Sendable {}
 extension PoolGrant.Pooled: Sendable where Connection: Sendable {}
 
-/// The rules of a pool as a value: who gets which connection. Knows no clock, no sockets, no tasks.
+/// The rules of a pool as a value: who gets which connection.
+///
+/// Knows no clock, no sockets, no tasks.
 ///
 /// A slot is in one of three states: idle (in `idle`), lent, or being opened by the caller that was told to open it.
 /// `lent` counts the last two.

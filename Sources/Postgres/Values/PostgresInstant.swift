@@ -19,9 +19,9 @@ public struct PostgresInstant: PostgresScalar, Hashable, Comparable {
     /// Microseconds from 1970-01-01 to 2000-01-01, where PostgreSQL counts from.
     static let postgresEpoch: Int64 = 946_684_800_000_000
 
-    /// `timestamptz`
+    /// The SQL type `timestamptz`.
     public static var postgresType: PostgresType { .timestamptz }
-    /// `timestamptz[]`
+    /// The SQL type `timestamptz[]`.
     public static var postgresArrayType: PostgresType { .timestamptzArray }
     /// Eight bytes: microseconds since 2000-01-01.
     public var postgresValue: PostgresValue {

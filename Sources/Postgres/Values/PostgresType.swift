@@ -10,71 +10,71 @@ public struct PostgresType: RawRepresentable, Hashable, Sendable, CustomStringCo
 
     /// The server infers the type of the parameter.
     public static let inferred = PostgresType(0)
-    /// `boolean`
+    /// The SQL type `boolean`.
     public static let bool = PostgresType(16)
-    /// `bytea`
+    /// The SQL type `bytea`.
     public static let bytea = PostgresType(17)
-    /// `"char"`
+    /// The SQL type `"char"`.
     public static let char = PostgresType(18)
-    /// `name`
+    /// The SQL type `name`.
     public static let name = PostgresType(19)
-    /// `bigint`
+    /// The SQL type `bigint`.
     public static let int8 = PostgresType(20)
-    /// `smallint`
+    /// The SQL type `smallint`.
     public static let int2 = PostgresType(21)
-    /// `integer`
+    /// The SQL type `integer`.
     public static let int4 = PostgresType(23)
-    /// `text`
+    /// The SQL type `text`.
     public static let text = PostgresType(25)
-    /// `oid`
+    /// The SQL type `oid`.
     public static let oid = PostgresType(26)
-    /// `json`
+    /// The SQL type `json`.
     public static let json = PostgresType(114)
-    /// `xml`
+    /// The SQL type `xml`.
     public static let xml = PostgresType(142)
-    /// `real`
+    /// The SQL type `real`.
     public static let float4 = PostgresType(700)
-    /// `double precision`
+    /// The SQL type `double precision`.
     public static let float8 = PostgresType(701)
-    /// `unknown`
+    /// The SQL type `unknown`.
     public static let unknown = PostgresType(705)
-    /// `boolean[]`
+    /// The SQL type `boolean[]`.
     public static let boolArray = PostgresType(1000)
-    /// `bytea[]`
+    /// The SQL type `bytea[]`.
     public static let byteaArray = PostgresType(1001)
-    /// `smallint[]`
+    /// The SQL type `smallint[]`.
     public static let int2Array = PostgresType(1005)
-    /// `integer[]`
+    /// The SQL type `integer[]`.
     public static let int4Array = PostgresType(1007)
-    /// `text[]`
+    /// The SQL type `text[]`.
     public static let textArray = PostgresType(1009)
-    /// `bigint[]`
+    /// The SQL type `bigint[]`.
     public static let int8Array = PostgresType(1016)
-    /// `double precision[]`
+    /// The SQL type `double precision[]`.
     public static let float8Array = PostgresType(1022)
-    /// `character(n)`
+    /// The SQL type `character(n)`.
     public static let bpchar = PostgresType(1042)
-    /// `character varying`
+    /// The SQL type `character varying`.
     public static let varchar = PostgresType(1043)
-    /// `timestamp without time zone`
+    /// The SQL type `timestamp without time zone`.
     public static let timestamp = PostgresType(1114)
-    /// `timestamp with time zone`
+    /// The SQL type `timestamp with time zone`.
     public static let timestamptz = PostgresType(1184)
-    /// `timestamp with time zone[]`
+    /// The SQL type `timestamp with time zone[]`.
     public static let timestamptzArray = PostgresType(1185)
-    /// `numeric`
+    /// The SQL type `numeric`.
     public static let numeric = PostgresType(1700)
-    /// `void`
+    /// The SQL type `void`.
     public static let void = PostgresType(2278)
-    /// `uuid`
+    /// The SQL type `uuid`.
     public static let uuid = PostgresType(2950)
-    /// `uuid[]`
+    /// The SQL type `uuid[]`.
     public static let uuidArray = PostgresType(2951)
-    /// `jsonb`
+    /// The SQL type `jsonb`.
     public static let jsonb = PostgresType(3802)
-    /// `jsonb[]`
+    /// The SQL type `jsonb[]`.
     public static let jsonbArray = PostgresType(3807)
-    /// `xid8`
+    /// The SQL type `xid8`.
     public static let xid8 = PostgresType(5069)
 
     private static let names: [UInt32: String] = [

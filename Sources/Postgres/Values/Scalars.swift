@@ -1,9 +1,9 @@
 public import Foundation
 
 extension Bool: PostgresScalar {
-    /// `boolean`
+    /// The SQL type `boolean`.
     public static var postgresType: PostgresType { .bool }
-    /// `boolean[]`
+    /// The SQL type `boolean[]`.
     public static var postgresArrayType: PostgresType { .boolArray }
     /// One byte.
     public var postgresValue: PostgresValue { .binary(.bool, [self ? 1 : 0]) }
@@ -43,9 +43,9 @@ extension PostgresField {
 }
 
 extension Int64: PostgresScalar {
-    /// `bigint`
+    /// The SQL type `bigint`.
     public static var postgresType: PostgresType { .int8 }
-    /// `bigint[]`
+    /// The SQL type `bigint[]`.
     public static var postgresArrayType: PostgresType { .int8Array }
     /// Eight bytes.
     public var postgresValue: PostgresValue { .binary(.int8, [UInt8](bigEndian: self)) }
@@ -54,9 +54,9 @@ extension Int64: PostgresScalar {
 }
 
 extension Int: PostgresScalar {
-    /// `bigint`
+    /// The SQL type `bigint`.
     public static var postgresType: PostgresType { .int8 }
-    /// `bigint[]`
+    /// The SQL type `bigint[]`.
     public static var postgresArrayType: PostgresType { .int8Array }
     /// Eight bytes.
     public var postgresValue: PostgresValue { .binary(.int8, [UInt8](bigEndian: Int64(self))) }
@@ -65,9 +65,9 @@ extension Int: PostgresScalar {
 }
 
 extension Int32: PostgresScalar {
-    /// `integer`
+    /// The SQL type `integer`.
     public static var postgresType: PostgresType { .int4 }
-    /// `integer[]`
+    /// The SQL type `integer[]`.
     public static var postgresArrayType: PostgresType { .int4Array }
     /// Four bytes.
     public var postgresValue: PostgresValue { .binary(.int4, [UInt8](bigEndian: self)) }
@@ -76,9 +76,9 @@ extension Int32: PostgresScalar {
 }
 
 extension Int16: PostgresScalar {
-    /// `smallint`
+    /// The SQL type `smallint`.
     public static var postgresType: PostgresType { .int2 }
-    /// `smallint[]`
+    /// The SQL type `smallint[]`.
     public static var postgresArrayType: PostgresType { .int2Array }
     /// Two bytes.
     public var postgresValue: PostgresValue { .binary(.int2, [UInt8](bigEndian: self)) }
@@ -87,9 +87,9 @@ extension Int16: PostgresScalar {
 }
 
 extension Double: PostgresScalar {
-    /// `double precision`
+    /// The SQL type `double precision`.
     public static var postgresType: PostgresType { .float8 }
-    /// `double precision[]`
+    /// The SQL type `double precision[]`.
     public static var postgresArrayType: PostgresType { .float8Array }
     /// Eight bytes; NaN and infinities pass unharmed.
     public var postgresValue: PostgresValue { .binary(.float8, [UInt8](bigEndian: bitPattern)) }
@@ -113,9 +113,9 @@ extension Double: PostgresScalar {
 }
 
 extension UUID: PostgresScalar {
-    /// `uuid`
+    /// The SQL type `uuid`.
     public static var postgresType: PostgresType { .uuid }
-    /// `uuid[]`
+    /// The SQL type `uuid[]`.
     public static var postgresArrayType: PostgresType { .uuidArray }
     /// Sixteen bytes.
     public var postgresValue: PostgresValue { .binary(.uuid, withUnsafeBytes(of: uuid) { Array($0) }) }
@@ -128,7 +128,7 @@ extension UUID: PostgresScalar {
 }
 
 extension UInt8: PostgresArrayElement {
-    /// `bytea`
+    /// The SQL type `bytea`.
     public static var postgresArrayType: PostgresType { .bytea }
     /// The bytes themselves.
     public static func postgresValue(ofArray elements: [UInt8]) -> PostgresValue { .binary(.bytea, elements) }
@@ -141,7 +141,7 @@ extension UInt8: PostgresArrayElement {
 }
 
 extension [UInt8]: PostgresArrayElement {
-    /// `bytea[]`
+    /// The SQL type `bytea[]`.
     public static var postgresArrayType: PostgresType { .byteaArray }
     /// A one-dimensional array of `bytea`.
     public static func postgresValue(ofArray elements: [[UInt8]]) -> PostgresValue {
@@ -154,9 +154,9 @@ extension [UInt8]: PostgresArrayElement {
 }
 
 extension Data: PostgresScalar {
-    /// `bytea`
+    /// The SQL type `bytea`.
     public static var postgresType: PostgresType { .bytea }
-    /// `bytea[]`
+    /// The SQL type `bytea[]`.
     public static var postgresArrayType: PostgresType { .byteaArray }
     /// The bytes themselves.
     public var postgresValue: PostgresValue { .binary(.bytea, Array(self)) }

@@ -1,9 +1,11 @@
 extension String: PostgresScalar {
     /// Inferred where it stands, as a quoted literal is; so a string may be bound for `uuid`, `jsonb` or an enum.
     public static var postgresType: PostgresType { .inferred }
-    /// `text[]`
+    /// The SQL type `text[]`.
     public static var postgresArrayType: PostgresType { .textArray }
-    /// UTF-8. U+0000 is refused when the statement is sent, because PostgreSQL text cannot hold it.
+    /// The UTF-8 bytes.
+    ///
+    /// U+0000 is refused when the statement is sent, because PostgreSQL text cannot hold it.
     public var postgresValue: PostgresValue { .text(self) }
 
     /// Reads text types, `json`, `jsonb`, `numeric`, `uuid`, `void` (empty) and enums.
@@ -44,9 +46,9 @@ public struct PostgresJSON: PostgresScalar, Hashable {
     /// Wraps a JSON document.
     public init(_ text: String) { self.text = text }
 
-    /// `jsonb`
+    /// The SQL type `jsonb`.
     public static var postgresType: PostgresType { .jsonb }
-    /// `jsonb[]`
+    /// The SQL type `jsonb[]`.
     public static var postgresArrayType: PostgresType { .jsonbArray }
     /// The text, read by the server as `jsonb`.
     public var postgresValue: PostgresValue { .binary(.jsonb, [1] + Array(text.utf8)) }
