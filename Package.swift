@@ -65,6 +65,7 @@ let package = Package(
         tests("AnalysisTests", ["Analysis", "Conditions"]),
         room("Delivery", ["EventSourcing", "Analysis", "Conditions", yams, crypto]),
         room("Control", ["Delivery", "EventSourcing", collections, logging, serviceLifecycle]),
+        tests("ControlTests", ["Control", "Delivery", "EventSourcing", "Analysis", "Conditions", "TestKit", logging]),
         room("Postgres", ["CLibpq", logging, crypto]),
         .target(name: "TestKit", dependencies: ["EventSourcing", "Postgres"], path: "Tests/TestKit", swiftSettings: house),
         tests("PostgresTests", ["Postgres", "TestKit"]),
@@ -78,7 +79,8 @@ let package = Package(
         tests("MetricSourcesTests", ["MetricSources", "Delivery", "Transfer", "Conditions", "Analysis", "EventSourcing", "HTTPTestKit"]),
         room("LocalPlatform", ["CLinux", "Transfer", "Delivery", "EventSourcing", logging]),
         tests("LocalPlatformTests", ["LocalPlatform", "Delivery", "EventSourcing", "payments-api", logging]),
-        room("API", ["Delivery", "EventSourcing", hummingbird, httpTypes, logging]),
+        room("API", ["Delivery", "EventSourcing", hummingbird, httpTypes, logging, serviceLifecycle]),
+        tests("APITests", ["API", "Delivery", "EventSourcing", "Analysis", hummingbird, hummingbirdTesting, httpTypes, logging]),
 
         program(
             "rollbook",
@@ -86,6 +88,7 @@ let package = Package(
                 "API", "Control", "Delivery", "EventSourcing", "Ledger", "LocalPlatform", "MetricSources", "Postgres",
                 "Transfer", argumentParser, hummingbird, logging, serviceLifecycle,
             ]),
+        tests("rollbookTests", ["rollbook", "API", "Delivery", "EventSourcing", "Analysis", "Transfer", hummingbird, logging]),
         program("payments-api", ["CLinux", argumentParser, hummingbird, httpTypes, logging]),
         tests("PaymentsAPITests", ["payments-api"]),
     ]

@@ -1,0 +1,61 @@
+public import Delivery
+public import EventSourcing
+
+/// Everything that the API asks of the rest of the program.
+public struct APIDependencies: Sendable {
+    /// Decides about rollouts.
+    public var handler: CommandHandler<RolloutDecider>
+    /// The log.
+    public var store: any EventStore
+    /// Answers what is asked about all rollouts at once.
+    public var views: any RolloutViews
+    /// The present.
+    public var now: @Sendable () -> Instant
+    /// A new id at each call.
+    public var mint: @Sendable () -> Identifier
+    /// The name of this instance, for people.
+    public var instance: String
+    /// The port that is listened on; requests for another one are refused. `nil` accepts every port.
+    public var port: Int?
+    /// Whether the instance can do its work: `nil`, or what is in the way.
+    public var whyNotReady: @Sendable () async -> String?
+    /// More lines for `/metrics`.
+    public var gauges: @Sendable () async -> [APIGauge]
+
+    /// Gathers them.
+    public init(
+        handler: CommandHandler<RolloutDecider>, store: any EventStore, views: any RolloutViews,
+        now: @escaping @Sendable () -> Instant, mint: @escaping @Sendable () -> Identifier, instance: String,
+        port: Int? = nil, whyNotReady: @escaping @Sendable () async -> String? = { nil },
+        gauges: @escaping @Sendable () async -> [APIGauge] = { [] }
+    ) {
+        self.handler = handler
+        self.store = store
+        self.views = views
+        self.now = now
+        self.mint = mint
+        self.instance = instance
+        self.port = port
+        self.whyNotReady = whyNotReady
+        self.gauges = gauges
+    }
+
+    var lookup: RolloutLookup { RolloutLookup(store) }
+}
+
+/// A number for `/metrics`.
+public struct APIGauge: Sendable {
+    /// A Prometheus metric name.
+    public var name: String
+    /// What it counts.
+    public var help: String
+    /// The number now.
+    public var value: Double
+
+    /// Makes a gauge.
+    public init(name: String, help: String, value: Double) {
+        self.name = name
+        self.help = help
+        self.value = value
+    }
+}

@@ -1,0 +1,36 @@
+internal import Delivery
+internal import EventSourcing
+public import Hummingbird
+
+/// The whole HTTP face: rollouts, their actions, the log, and what operators ask.
+///
+/// The same routes stand under `/api/v1/rollouts/…` for the cluster `default` and under
+/// `/api/v1/clusters/<cluster>/rollouts/…` for any.
+public func buildAPI(_ dependencies: APIDependencies) -> Router<APIContext> {
+    let router = Router(context: APIContext.self)
+    let counters = RequestCounters()
+    router.add(middleware: ProblemMiddleware(counters: counters))
+    router.add(middleware: OwnHostMiddleware(port: dependencies.port))
+    OperationRoutes(dependencies: dependencies, counters: counters, startedAt: dependencies.now()).add(to: router)
+    let requests = RolloutRequests(dependencies: dependencies)
+    let version = router.group("api/v1")
+    ManifestRoutes(
+        requests: requests, templates: CommandHandler(store: dependencies.store, mint: dependencies.mint)
+    ).add(to: version)
+    EventRoutes(store: dependencies.store).add(to: version)
+    for place in [version.group("rollouts"), version.group("clusters/:cluster/rollouts")] {
+        place.get { request, context -> Response in
+            let namespace = try Query(request, knows: ["namespace"]).text("namespace")
+            let cluster = context.parameters.get("cluster")
+            let rows = try await dependencies.views.list(namespace: namespace).filter {
+                $0.cluster == cluster ?? $0.cluster
+            }
+            return Response.json(
+                RolloutList(rollouts: rows, position: rows.map(\.position).max() ?? .start))
+        }
+        let rollout = place.group(":namespace/:name")
+        RolloutRoutes(requests: requests).add(to: rollout)
+        ActionRoutes(requests: requests).add(to: rollout)
+    }
+    return router
+}

@@ -1,0 +1,87 @@
+internal import Delivery
+internal import EventSourcing
+internal import HTTPTypes
+internal import Hummingbird
+internal import ServiceLifecycle
+
+/// The whole log: pages of it, and as it grows.
+struct EventRoutes: Sendable {
+    let store: any EventStore
+
+    private static let filters: Set<String> = ["type", "stream", "correlation", "actor", "from", "until"]
+
+    func add(to group: RouterGroup<APIContext>) {
+        group.get("events") { request, _ -> Response in
+            let query = try Query(
+                request, knows: Self.filters.union(["after", "before", "limit", "backwards", "cursor"]))
+            let backwards = try query.flag("backwards")
+            let limit = Int(try query.number("limit", in: 1...1000) ?? 100)
+            var after = GlobalPosition(try query.number("after", in: 0...Int64.max) ?? 0)
+            var before = try query.number("before", in: 0...Int64.max).map { GlobalPosition($0) }
+            if let cursor = try query.number("cursor", in: 0...Int64.max) {
+                if backwards { before = GlobalPosition(cursor) } else { after = GlobalPosition(cursor) }
+            }
+            let head = try await store.head()
+            let found = try await store.readAll(
+                after: after, before: before, filter: try Self.filter(query), backwards: backwards, limit: limit + 1)
+            let page = found.prefix(limit)
+            return .json(
+                EventPage(
+                    events: try page.map { try EventReply($0) },
+                    next: found.count > limit ? page.last.map { "\($0.position)" } : nil, head: head))
+        }
+        group.get("events/stream") { request, _ -> Response in
+            let query = try Query(request, knows: Self.filters.union(["after"]))
+            let filter = try Self.filter(query)
+            let start: GlobalPosition
+            if let last = request.headers[.lastEventID] {
+                start = try Self.position(lastEvent: last)
+            } else if let after = try query.number("after", in: 0...Int64.max) {
+                start = GlobalPosition(after)
+            } else {
+                start = try await store.head()
+            }
+            return EventStreamReply.response(request) { writer in
+                for await batch in store.follow(after: start, batchSize: 100).cancelOnGracefulShutdown() {
+                    for recorded in batch where filter.matches(recorded) {
+                        try await writer.send(
+                            event: recorded.event.type, id: "\(recorded.epoch)-\(recorded.position)",
+                            data: CanonicalJSON.text(try EventReply(recorded)))
+                    }
+                }
+            }
+        }
+    }
+
+    private static func filter(_ query: Query) throws(APIProblem) -> EventFilter {
+        var types: [String] = []
+        for name in query.texts("type") { types += try self.types(name) }
+        return EventFilter(
+            types: types,
+            streamPrefix: query.text("stream"), correlation: try query.identifier("correlation"),
+            actor: query.text("actor"), from: try query.instant("from"), until: try query.instant("until"))
+    }
+
+    /// The wire names that are meant by `name`, which may lack the version or the subject.
+    private static func types(_ name: String) throws(APIProblem) -> [String] {
+        let known = RolloutFact.wireNames + [TemplateDecider.wireName]
+        if name.contains(".v") { return [name] }
+        let meant = known.filter { $0.hasPrefix(name + ".v") || $0.hasPrefix("rollout.\(name).v") }
+        guard meant.isEmpty else { return meant }
+        let words = known.map { String($0.prefix { $0 != "." }) + "." + String($0.split(separator: ".")[1]) }
+        throw .badInput(
+            field: "type", value: name, message: "there is no such event type",
+            fix: NearestName.of(name, among: words).map { "did you mean \($0)?" } ?? "write rollout.aborted, say")
+    }
+
+    /// The position in `<epoch>-<position>`.
+    private static func position(lastEvent text: String) throws(APIProblem) -> GlobalPosition {
+        let parts = text.split(separator: "-")
+        guard parts.count == 2, Int(parts[0]) != nil, let position = Int64(parts[1]), position >= 0 else {
+            throw .badInput(
+                field: "Last-Event-ID", value: text, message: "not an epoch and a position",
+                fix: "send the id of the last event, such as 1-1042")
+        }
+        return GlobalPosition(position)
+    }
+}

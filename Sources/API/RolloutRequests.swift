@@ -1,0 +1,99 @@
+internal import Delivery
+internal import EventSourcing
+internal import HTTPTypes
+internal import Hummingbird
+
+/// What all requests about one rollout share.
+struct RolloutRequests: Sendable {
+    let dependencies: APIDependencies
+
+    /// The rollout that the path names.
+    func name(_ context: APIContext) throws(APIProblem) -> RolloutName {
+        let cluster = context.parameters.get("cluster") ?? "default"
+        let namespace = context.parameters.get("namespace") ?? ""
+        let name = context.parameters.get("name") ?? ""
+        guard let rollout = RolloutName(cluster: cluster, namespace: namespace, name: name) else {
+            throw .badInput(
+                field: "path", value: "\(cluster)/\(namespace)/\(name)",
+                message: "each part is 1 to 253 characters of a-z 0-9 - .", fix: "mend the name")
+        }
+        return rollout
+    }
+
+    /// The problem of a name that nobody has, with the one that was probably meant.
+    func unknown(_ name: RolloutName) async throws -> APIProblem {
+        let names = try await dependencies.lookup.names().filter { $0.cluster == name.cluster }
+        if let elsewhere = names.first(where: { $0.name == name.name }) {
+            return .unknownRollout(name, nearest: "\(elsewhere.name) in namespace \(elsewhere.namespace)")
+        }
+        let near = NearestName.of(
+            name.name, among: names.filter { $0.namespace == name.namespace }.map(\.name))
+        return .unknownRollout(name, nearest: near)
+    }
+
+    /// The rollout as it is or was.
+    func view(_ name: RolloutName, at point: PointInTime?) async throws -> RolloutView {
+        if let view = try await dependencies.lookup.reading(name, at: point).view { return view }
+        if let point, try await !dependencies.store.read(name.stream, after: .none, limit: 1).isEmpty {
+            throw APIProblem.notYet(name, point)
+        }
+        throw try await unknown(name)
+    }
+
+    /// All events of the rollout up to `point`.
+    func events(_ name: RolloutName, at point: PointInTime? = nil) async throws -> [RecordedEvent] {
+        let events = try await dependencies.lookup.events(name, at: point)
+        if events.isEmpty { throw try await unknown(name) }
+        return events
+    }
+
+    /// What surrounds the commands of a request.
+    func commandContext(_ request: Request, _ context: APIContext) throws(APIProblem) -> CommandContext {
+        var id = dependencies.mint()
+        var keepsReceipt = false
+        if let key = request.headers[.idempotencyKey] {
+            guard let given = Identifier(key) else {
+                throw .badInput(field: "Idempotency-Key", value: key, message: "not a UUID", fix: "write a UUID")
+            }
+            (id, keepsReceipt) = (given, true)
+        }
+        let metadata = CanonicalJSON.text([
+            "client": String((request.headers[.userAgent] ?? "").prefix(200)), "request": context.id,
+            "instance": dependencies.instance,
+        ])
+        return CommandContext(
+            id: id, at: dependencies.now(), actor: try request.actor(), metadata: metadata,
+            keepsReceipt: keepsReceipt)
+    }
+
+    /// Refuses the request if it names another decision version than the present one.
+    func checkMatch(_ request: Request, _ name: RolloutName) async throws {
+        guard let wanted = request.headers[.ifMatch], wanted != "*" else { return }
+        let (_, state) = try await load(name)
+        guard let rollout = state.rollout else { throw try await unknown(name) }
+        let accepted = wanted.split(separator: ",").map { tag in
+            tag.drop { $0 == " " || $0 == "W" || $0 == "/" }.filter { $0 != "\"" && $0 != " " }
+        }
+        guard accepted.contains(where: { $0 == String(rollout.decisionVersion) }) else {
+            throw APIProblem.moved(expected: wanted, actual: rollout.decisionVersion)
+        }
+    }
+
+    /// The present state.
+    func load(_ name: RolloutName) async throws(APIProblem) -> (version: StreamVersion, state: RolloutState) {
+        do { return try await dependencies.handler.load(name.stream) } catch { throw APIProblem(error, name) }
+    }
+
+    /// Gives an order, and answers what became of it.
+    func order(
+        _ order: RolloutOrder, to name: RolloutName, _ context: CommandContext
+    ) async throws -> Handled<RolloutState> {
+        do {
+            return try await dependencies.handler.handle(
+                RolloutCommand(at: context.at, order), on: name.stream, context: context)
+        } catch {
+            if case .refused(.unknownRollout) = error { throw try await unknown(name) }
+            throw APIProblem(error, name)
+        }
+    }
+}

@@ -1,0 +1,90 @@
+internal import Delivery
+internal import EventSourcing
+internal import HTTPTypes
+internal import Hummingbird
+internal import ServiceLifecycle
+
+/// What can be read about one rollout: as it is, as it was, its history, its aborts, a replay.
+struct RolloutRoutes: Sendable {
+    let requests: RolloutRequests
+
+    func add(to group: RouterGroup<APIContext>) {
+        group.get { request, context -> Response in
+            let point = try Query(request, knows: ["at"]).point("at")
+            let view = try await requests.view(requests.name(context), at: point)
+            if point == nil, request.headers[.ifNoneMatch] == "\"\(view.decisionVersion)\"" {
+                return Response(status: .notModified, headers: .eTag(view.decisionVersion))
+            }
+            return .json(view, headers: .eTag(view.decisionVersion))
+        }
+        group.get("history") { request, context -> Response in
+            let (from, to) = try Self.span(request)
+            let name = try requests.name(context)
+            var history = ReleaseHistory()
+            var entries: [HistoryEntry] = []
+            for recorded in try await requests.events(name, at: to) {
+                let event = try RolloutDecider.decode(recorded)
+                history.fold(recorded, event)
+                if Self.isAfter(from, recorded) { entries.append(HistoryEntry(recorded, event)) }
+            }
+            return .json(HistoryReply(events: entries, releases: history.rows))
+        }
+        group.get("audit") { request, context -> Response in
+            _ = try Query(request, knows: [])
+            let name = try requests.name(context)
+            return .json(AuditReply(aborts: try AbortAudit.aborts(in: try await requests.events(name), of: name)))
+        }
+        group.get("replay") { request, context -> Response in
+            let (from, to) = try Self.span(request)
+            let name = try requests.name(context)
+            let frames = try ReplayFrame.frames(of: try await requests.events(name, at: to), rollout: name) {
+                Self.isAfter(from, $0)
+            }
+            return .json(ReplayReply(frames: frames))
+        }
+        group.get("watch") { request, context -> Response in
+            let name = try requests.name(context)
+            _ = try Query(request, knows: [])
+            let lookup = requests.dependencies.lookup
+            let reading = try await lookup.reading(name)
+            guard reading.view != nil else { throw try await requests.unknown(name) }
+            return EventStreamReply.response(request) { writer in
+                try await watch(reading, &writer)
+            }
+        }
+    }
+
+    /// Sends the view as it is, and then as it is after each append to the rollout's stream.
+    @concurrent private func watch(_ start: RolloutReading, _ writer: inout EventStreamReply.Writer) async throws {
+        var reading = start
+        if let view = reading.view { try await writer.send(event: "rollout", id: nil, data: CanonicalJSON.text(view)) }
+        for await batch in requests.dependencies.store.follow(after: reading.position, batchSize: 100)
+            .cancelOnGracefulShutdown()
+        {
+            let news = batch.filter { $0.stream == reading.name.stream && $0.version > reading.version }
+            for (index, recorded) in news.enumerated() {
+                try reading.fold(recorded)
+                // The events of one append are shown together: between them there was nothing to be seen.
+                if index + 1 < news.count, news[index + 1].recordedAt == recorded.recordedAt { continue }
+                guard let view = reading.view else { continue }
+                try await writer.send(
+                    event: "rollout", id: "\(recorded.epoch)-\(recorded.position)", data: CanonicalJSON.text(view))
+            }
+        }
+    }
+
+    private static func span(_ request: Request) throws(APIProblem) -> (PointInTime?, PointInTime?) {
+        let query = try Query(request, knows: ["from", "to"])
+        return (try query.point("from"), try query.point("to"))
+    }
+
+    /// Whether `recorded` is at `from` or later.
+    private static func isAfter(_ from: PointInTime?, _ recorded: RecordedEvent) -> Bool {
+        switch from {
+        case nil: true
+        case .time(let instant): recorded.recordedAt >= instant
+        case .position(let position): recorded.position >= position
+        case .version(let version): recorded.version >= version
+        }
+    }
+}
