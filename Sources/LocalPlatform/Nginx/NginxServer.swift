@@ -12,10 +12,10 @@ public actor NginxServer {
     /// Runs on a queue of its own, since files and processes are handled with calls that block.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
 
-    private var configuration: NginxConfiguration
-    private let program: String
-    private let logger: Logger
-    private var master: ProcessIdentity?
+    var configuration: NginxConfiguration
+    let program: String
+    let logger: Logger
+    var master: ProcessIdentity?
     private var halves: [String: [String: String]] = [:]
     /// Speaks to its control endpoint.
     public nonisolated let control: NginxControl
@@ -148,7 +148,7 @@ public actor NginxServer {
         }
     }
 
-    private var isStopped = false
+    var isStopped = false
 
     /// Ends it: gracefully first, and after `grace` at once. Returns when all its processes are gone.
     public func stop(grace: Duration = .seconds(10)) async {
@@ -160,149 +160,6 @@ public actor NginxServer {
             if await gone(all, within: patience) { break }
         }
         master = nil
-    }
-
-    // MARK: - Starting and reloading
-
-    private func launch() async throws(PlatformFailure) {
-        isStopped = false
-        // Workers whose master was killed still hold the sockets.
-        let orphans = workers()
-        for orphan in orphans { orphan.send(SIGQUIT) }
-        if !orphans.isEmpty, await !gone(orphans, within: .seconds(2)) {
-            for orphan in orphans { orphan.send(SIGKILL) }
-            _ = await gone(orphans, within: .seconds(5))
-        }
-        unlink(layout.controlSocket)
-        try rotateLogs(of: nil)
-        try await writeChecked()
-        let code = try await run([])
-        guard code == 0, let found = await settled() else {
-            throw PlatformFailure(.unavailable, "nginx did not start: \(lastOutput())")
-        }
-        master = found
-        logger.info("started nginx", metadata: ["process.pid": "\(found.pid)", "server.port": "\(port)"])
-        _ = try await answering()
-    }
-
-    private func reload() async throws(PlatformFailure) {
-        guard let process = running() else { return try await launch() }
-        let old = workers()
-        try await writeChecked()
-        process.send(SIGHUP)
-        // An old worker accepts until its title says that it is shutting down.
-        let deadline = ContinuousClock.now + .seconds(10)
-        while ContinuousClock.now < deadline {
-            let accepting = old.filter {
-                $0.isAlive && !ProcessTable.arguments(of: $0.pid).joined().contains("shutting")
-            }
-            if accepting.isEmpty { return try await answering() }
-            await pause(.milliseconds(5))
-        }
-        throw PlatformFailure(.unavailable, "nginx did not take up its new configuration; see \(layout.errorLog)")
-    }
-
-    /// Returns once a worker answers with this configuration.
-    private func answering() async throws(PlatformFailure) {
-        let deadline = ContinuousClock.now + .seconds(10)
-        while true {
-            do {
-                if try await control.configuration() == configuration.identity { return }
-            } catch  where ContinuousClock.now >= deadline {
-                throw error
-            } catch {
-                logger.trace("nginx does not answer yet", metadata: ["error": "\(error)"])
-            }
-            if ContinuousClock.now >= deadline {
-                throw PlatformFailure(.unavailable, "nginx answers with an older configuration; see \(layout.errorLog)")
-            }
-            await pause(.milliseconds(5))
-        }
-    }
-
-    /// Writes the configuration beside, lets nginx check it, and puts it in place.
-    private func writeChecked() async throws(PlatformFailure) {
-        do {
-            try DurableFile(path: layout.candidate).replace(with: configuration.text.utf8, mode: 0o644)
-            guard try await run(["-t", "-q"], file: layout.candidate) == 0 else {
-                throw PlatformFailure(.rejected, "nginx refuses its configuration: \(lastOutput())")
-            }
-            try DurableFile(path: layout.file).replace(with: configuration.text.utf8, mode: 0o644)
-        } catch let failure as PlatformFailure {
-            throw failure
-        } catch {
-            throw PlatformFailure(.unavailable, "nginx: \(error)")
-        }
-    }
-
-    /// Runs nginx with `arguments` until it returns, and gives its exit code.
-    private func run(_ arguments: [String], file: String? = nil) async throws(PlatformFailure) -> Int32 {
-        do {
-            unlink(layout.outputLog)
-            let launch = ProcessLaunch(
-                command: [program, "-p", layout.root, "-c", file ?? layout.file, "-e", layout.outputLog] + arguments,
-                environment: ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"], directory: layout.root,
-                log: layout.outputLog)
-            return try await launch.run()
-        } catch {
-            throw PlatformFailure(.unavailable, "\(error)")
-        }
-    }
-
-    private func lastOutput() -> String {
-        do {
-            let text = String(decoding: try DurableFile(path: layout.outputLog).read() ?? [], as: UTF8.self)
-            return text.split(separator: "\n").suffix(3).joined(separator: "; ")
-        } catch { return "\(error)" }
-    }
-
-    // MARK: - Finding its processes
-
-    /// The master that the pid file names, if it is ours: its command line names our configuration.
-    private func running() -> ProcessIdentity? {
-        do {
-            guard let text = try DurableFile(path: layout.pidFile).read() else { return nil }
-            let digits = String(decoding: text, as: UTF8.self).filter(\.isNumber)
-            guard let pid = Int32(digits), let found = ProcessIdentity(of: pid) else { return nil }
-            let title = ProcessTable.arguments(of: pid).joined(separator: " ")
-            return title.contains("nginx: master") && title.contains(layout.file) ? found : nil
-        } catch {
-            logger.error("cannot read the pid file of nginx", metadata: ["error": "\(error)"])
-            return nil
-        }
-    }
-
-    private func settled() async -> ProcessIdentity? {
-        let deadline = ContinuousClock.now + .seconds(5)
-        while ContinuousClock.now < deadline {
-            if let found = running() { return found }
-            await pause(.milliseconds(5))
-        }
-        return nil
-    }
-
-    /// Its workers, also those whose master is gone: nginx processes that work in our directory.
-    private func workers() -> [ProcessIdentity] {
-        ProcessTable.all().compactMap { pid in
-            guard ProcessTable.arguments(of: pid).joined().hasPrefix("nginx: worker"),
-                ProcessTable.directory(of: pid) == layout.root
-            else { return nil }
-            return ProcessIdentity(of: pid)
-        }
-    }
-
-    private func gone(_ processes: [ProcessIdentity], within patience: Duration) async -> Bool {
-        let deadline = ContinuousClock.now + patience
-        while processes.contains(where: \.isAlive) {
-            if ContinuousClock.now >= deadline { return false }
-            await pause(.milliseconds(10))
-        }
-        return true
-    }
-
-    /// Waits also when the task was cancelled: the caller has a deadline of its own.
-    private func pause(_ duration: Duration) async {
-        await Wait.pause(duration)
     }
 
     // MARK: - What is kept
@@ -322,7 +179,7 @@ public actor NginxServer {
         }
     }
 
-    private func rotateLogs(of process: ProcessIdentity?) throws(PlatformFailure) {
+    func rotateLogs(of process: ProcessIdentity?) throws(PlatformFailure) {
         do {
             let moved = try [layout.accessLog, layout.errorLog].map { path throws(FileFailure) in
                 try DurableFile.rotate(path, above: 256 << 20)

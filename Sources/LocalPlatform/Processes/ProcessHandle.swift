@@ -34,7 +34,9 @@ final class ProcessHandle: Sendable {
     ///
     /// - Returns: Its exit code, or minus the signal that ended it; `nil` if it is no child of ours, so that nobody tells,
     ///   or if the task was cancelled.
-    func ended() async -> Int32? {
+    ///
+    /// - Parameter withGroup: Whether what is left of its process group is killed then.
+    func ended(withGroup: Bool = false) async -> Int32? {
         let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: .global())
         let cancellation = Cancellation(source)
         await withTaskCancellationHandler {
@@ -48,7 +50,10 @@ final class ProcessHandle: Sendable {
         } onCancel: {
             cancellation.cancel()
         }
-        return Task.isCancelled ? nil : reap()
+        if Task.isCancelled { return nil }
+        // Before it is reaped, while its number cannot be another's.
+        if withGroup { kill(-identity.pid, SIGKILL) }
+        return reap()
     }
 
     /// Unchecked because a dispatch source may be cancelled from any thread, and nothing else is done with it here.
