@@ -9,7 +9,7 @@ extension RolloutControl {
         guard let rollout = rollouts[name] else { return }
         rollouts[name]?.wakeAt = nil
         for intent in RolloutController.react(to: .init(name: name, state: rollout.effective)) {
-            if rollout.outage != nil, !isAllowedInOutage(intent) { continue }
+            if rollout.outage != nil, !isAllowedInOutage(intent, of: rollout) { continue }
             perform(intent, for: name)
         }
         if let outage = rollouts[name]?.outage, outage.reason == nil { wake(name, at: blindness(of: outage)) }

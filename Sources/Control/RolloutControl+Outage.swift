@@ -13,9 +13,11 @@ extension RolloutControl {
             return
         }
         do {
+            let wasEnded = rollouts[name]?.state.rollout?.release?.hasEnded
             let handled = try await ports.handler.handle(command, on: name.stream, context: context)
             adopt(name, version: handled.version, state: handled.state)
             reconcile(name)
+            if wasEnded == false { tellOfAbort(name, since: at) }
         } catch {
             switch error {
             case .store(.unavailable), .store(.outcomeUnknown), .contended:
@@ -27,6 +29,21 @@ extension RolloutControl {
                 logger.error("report not taken", metadata: ["rollout": "\(name)", "error": "\(error)"])
             }
         }
+    }
+
+    /// Says that a release was aborted, and how long it took from the deciding answer to its commit.
+    private func tellOfAbort(_ name: RolloutName, since arrival: Instant) {
+        guard let release = rollouts[name]?.state.rollout?.release, case .aborted(_, let aborted) = release.course
+        else {
+            return
+        }
+        let took = Double(ports.clock.now().since(arrival).wholeMicroseconds) / 1000
+        logger.notice(
+            "release aborted",
+            metadata: [
+                "rollout": "\(name)", "release.id": "\(release.id)", "aborted.by": "\(aborted.by.rawValue)",
+                "decision.ms": "\(took)",
+            ])
     }
 
     private func beginOutage(of name: RolloutName) {
@@ -61,10 +78,13 @@ extension RolloutControl {
     }
 
     /// Without the ledger, only measuring and taking a canary's traffic away are allowed.
-    func isAllowedInOutage(_ intent: RolloutIntent) -> Bool {
+    ///
+    /// A release that memory alone would complete is no reason to move traffic: nobody could say why it moved.
+    func isAllowedInOutage(_ intent: RolloutIntent, of rollout: ControlledRollout) -> Bool {
         switch intent {
         case .measure: true
-        case .route(let route, _): route.split.canary == 0
+        case .route(let route, _):
+            route.split.canary == 0 && route.split.stableHash == rollout.state.rollout?.stable?.podTemplateHash
         case .scale, .wake: false
         }
     }
@@ -77,11 +97,17 @@ extension RolloutControl {
 
     /// Carries the standing order out once the ledger was gone for too long with traffic on the canary.
     func checkBlindness(of name: RolloutName) {
-        guard var outage = rollouts[name]?.outage, outage.reason == nil, let rollout = outage.shadow.rollout,
-            rollout.release?.hasEnded == false, (rollout.split?.canary ?? 0) > 0
+        guard let recorded = rollouts[name]?.state, var outage = rollouts[name]?.outage, outage.reason == nil,
+            let rollout = recorded.rollout, let release = rollout.release, !release.hasEnded,
+            (rollout.split?.canary ?? 0) > 0
         else { return }
         let now = ports.clock.now()
         guard now >= blindness(of: outage) else { return }
+        outage.measurements = (outage.shadow.rollout?.release?.runs ?? []).flatMap { run in
+            run.measurements.dropFirst(release.runs.first { $0.name == run.name }?.measurements.count ?? 0)
+        }
+        // The release ends where the log last saw it, not where memory alone has taken it since.
+        outage.shadow = recorded
         let executed = StandingOrderExecuted(
             unreachableFrom: outage.since, until: now, because: .blindness, routedZeroAt: nil, generation: 0)
         decide(RolloutCommand(at: now, .reportStandingOrder(executed)), in: &outage)
@@ -100,16 +126,14 @@ extension RolloutControl {
     private func flush(_ name: RolloutName) async {
         do {
             await ports.handler.forget(name.stream)
-            if let outage = rollouts[name]?.outage, outage.reason == .failingVerdict {
-                try await tell(.reportStandingOrder(executed(outage)), at: outage.routedZeroAt ?? outage.since, name)
-                rollouts[name]?.outage?.reason = nil
+            if let outage = rollouts[name]?.outage, let reason = outage.reason, !outage.isOrderTold {
+                let at = outage.routedZeroAt ?? ports.clock.now()
+                try await tell(.reportStandingOrder(executed(outage, reason)), at: at, name)
+                rollouts[name]?.outage?.isOrderTold = true
             }
             while let (command, context) = rollouts[name]?.outage?.held.first {
                 try await tell(command, context, name)
                 rollouts[name]?.outage?.held.removeFirst()
-            }
-            if let outage = rollouts[name]?.outage, outage.reason == .blindness {
-                try await tell(.reportStandingOrder(executed(outage)), at: ports.clock.now(), name)
             }
             if rollouts[name]?.outage?.held.isEmpty == true {
                 let (version, state) = try await ports.handler.load(name.stream)
@@ -123,10 +147,10 @@ extension RolloutControl {
         }
     }
 
-    private func executed(_ outage: Outage) -> StandingOrderExecuted {
+    private func executed(_ outage: Outage, _ reason: StandingOrderExecuted.Because) -> StandingOrderExecuted {
         StandingOrderExecuted(
-            unreachableFrom: outage.since, until: ports.clock.now(), because: outage.reason ?? .blindness,
-            routedZeroAt: outage.routedZeroAt, generation: outage.generation)
+            unreachableFrom: outage.since, until: ports.clock.now(), because: reason,
+            routedZeroAt: outage.routedZeroAt, generation: outage.generation, measurements: outage.measurements)
     }
 
     private func tell(_ order: RolloutOrder, at: Instant, _ name: RolloutName) async throws {

@@ -441,6 +441,8 @@ public struct StandingOrderExecuted: Sendable, Equatable, Codable {
     public var routedZeroAt: Instant?
     /// The generation under which it was routed.
     public var generation: Int
+    /// What was measured meanwhile and is not recorded otherwise, since the release is aborted as of the beginning.
+    public var measurements: [MeasurementTaken]
 
     /// Why a standing order was carried out; a closed list.
     public enum Because: String, Sendable, Codable {
@@ -452,13 +454,15 @@ public struct StandingOrderExecuted: Sendable, Equatable, Codable {
 
     /// Makes a report.
     public init(
-        unreachableFrom: Instant, until: Instant, because: Because, routedZeroAt: Instant?, generation: Int
+        unreachableFrom: Instant, until: Instant, because: Because, routedZeroAt: Instant?, generation: Int,
+        measurements: [MeasurementTaken] = []
     ) {
         self.unreachableFrom = unreachableFrom
         self.until = until
         self.because = because
         self.routedZeroAt = routedZeroAt
         self.generation = generation
+        self.measurements = measurements
     }
 }
 
