@@ -80,7 +80,7 @@ let package = Package(
         room("LocalPlatform", ["CLinux", "Transfer", "Delivery", "EventSourcing", logging]),
         tests("LocalPlatformTests", ["LocalPlatform", "Delivery", "EventSourcing", "payments-api", logging]),
         room("API", ["Delivery", "EventSourcing", hummingbird, httpTypes, logging, serviceLifecycle]),
-        tests("APITests", ["API", "Delivery", "EventSourcing", "Analysis", hummingbird, hummingbirdTesting, httpTypes, logging]),
+        tests("APITests", ["API", "Delivery", "EventSourcing", "Analysis", "Conditions", hummingbird, hummingbirdTesting, httpTypes, logging]),
 
         program(
             "rollbook",

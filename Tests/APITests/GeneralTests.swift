@@ -1,0 +1,100 @@
+import API
+import Delivery
+import EventSourcing
+import HTTPTypes
+import Hummingbird
+import HummingbirdTesting
+import Testing
+
+@Suite struct GeneralTests {
+    @Test func `an unknown rollout is answered with the nearest name`() async throws {
+        let harness = Harness()
+        try await harness.run { client in
+            let _: ApplyReply = try await client.ask("/api/v1/apply", .post, body: Harness.everything(image: "1"))
+            for (uri, method) in [
+                ("", HTTPRequest.Method.get), ("/history", .get), ("/watch", .get), ("/abort", .post),
+            ] {
+                let problem: ProblemDocument = try await client.ask(
+                    "/api/v1/rollouts/default/shp\(uri)", method, expecting: 404)
+                #expect(problem.nearest == "shop")
+            }
+            let elsewhere: ProblemDocument = try await client.ask("/api/v1/rollouts/prod/shop", expecting: 404)
+            #expect(elsewhere.nearest == "shop in namespace default")
+            let page: ProblemDocument = try await client.ask("/api/v1/rolouts", expecting: 404)
+            #expect(page.code == "unknown-path")
+        }
+    }
+
+    @Test(arguments: [
+        ("/api/v1/rollouts/default/shop?at=yesterday", "at"), ("/api/v1/rollouts/default/shop?att=1", "att"),
+        ("/api/v1/rollouts/default/Shop", "path"), ("/api/v1/events?limit=0", "limit"),
+        ("/api/v1/events?from=now", "from"), ("/api/v1/events?type=abortd", "type"),
+        ("/api/v1/events?correlation=7", "correlation"),
+    ]) func `a value that cannot be used is named with what to write`(_ uri: String, _ field: String) async throws {
+        try await Harness().run { client in
+            let problem: ProblemDocument = try await client.ask(uri, expecting: 400)
+            #expect(problem.field == field)
+            #expect(problem.fix?.isEmpty == false)
+        }
+    }
+
+    @Test func `events come in pages in both directions and by filter`() async throws {
+        let harness = Harness()
+        try await harness.run { client in
+            let _: ApplyReply = try await client.ask("/api/v1/apply", .post, body: Harness.everything(image: "1"))
+            let all: EventPage = try await client.ask("/api/v1/events")
+            #expect(all.next == nil)
+            #expect(all.head.value == Int64(all.events.count))
+            for backwards in [false, true] {
+                var seen: [Int64] = []
+                var cursor: String?
+                repeat {
+                    let page: EventPage = try await client.ask(
+                        "/api/v1/events?limit=2&backwards=\(backwards)" + (cursor.map { "&cursor=\($0)" } ?? ""))
+                    seen += page.events.map(\.position.value)
+                    cursor = page.next
+                } while cursor != nil
+                let expected = all.events.map(\.position.value)
+                #expect(seen == (backwards ? expected.reversed() : expected))
+            }
+            let started: EventPage = try await client.ask("/api/v1/events?type=release-started&actor=anonymous")
+            #expect(started.events.map(\.type) == ["rollout.release-started.v1"])
+            let templates: EventPage = try await client.ask("/api/v1/events?stream=template-")
+            #expect(templates.events.map(\.type) == ["template.recorded.v1"])
+        }
+    }
+
+    @Test(arguments: [
+        ("Origin", "https://evil.example"), ("Origin", "null"), ("Host", "evil.example"),
+        ("Host", "localhost.evil.example"),
+        ("Host", "localhost:9999"),
+    ]) func `a request that is meant for another host is refused`(_ header: String, _ value: String) async throws {
+        let harness = Harness(port: 7070)
+        try await Application(router: buildAPI(harness.dependencies)).test(.live) { client in
+            let own: HTTPFields = [HTTPField.Name("Host")!: "127.0.0.1:7070"]
+            try await client.execute(uri: "/healthz", method: .get, headers: own) { #expect($0.status == .ok) }
+            var headers = own
+            headers[HTTPField.Name(header)!] = value
+            let problem: ProblemDocument = try await client.ask("/healthz", headers: headers, expecting: 403)
+            #expect(problem.code == "foreign-request")
+        }
+    }
+
+    @Test func `health, readiness and numbers are told`() async throws {
+        try await Harness().run { client in
+            try await client.execute(uri: "/healthz", method: .get) { #expect($0.status == .ok) }
+            try await client.execute(uri: "/readyz", method: .get) { #expect($0.status == .ok) }
+            try await client.execute(uri: "/metrics", method: .get) { response in
+                let page = String(buffer: response.body)
+                #expect(page.contains("rollbook_ledger_head_position 0"))
+                #expect(page.contains("rollbook_http_requests_total{status=\"200\"} 2"))
+            }
+        }
+        try await Harness(whyNotReady: "the ledger cannot be reached").run { client in
+            try await client.execute(uri: "/readyz", method: .get) { response in
+                #expect(response.status == .serviceUnavailable)
+                #expect(response.headers[.retryAfter] == "1")
+            }
+        }
+    }
+}
