@@ -1,0 +1,28 @@
+import ArgumentParser
+import LocalPlatform
+import Logging
+import Postgres
+
+/// Ends what `serve` leaves running, so that traffic goes on without it: pods, nginx, Prometheus, the private PostgreSQL.
+struct Down: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "End what `serve` left running on this machine: pods, nginx, Prometheus, the private PostgreSQL.",
+        discussion: "Stop `rollbook serve` first. The ledger stays on disk; the next `serve` finds it as it was.")
+
+    @Option(help: "The data directory that was given to `serve`.")
+    var data = ".rollbook"
+
+    func run() async throws {
+        try await ServeFailure.worded {
+            let logger = Logger(label: "rollbook.down")
+            let directory = DataDirectory(data)
+            let (platform, prometheus) = try PlatformOptions.parse([]).platform(directory, logger)
+            try await platform.end()
+            if let prometheus {
+                await prometheus.find()
+                await prometheus.stop()
+            }
+            try await EmbeddedCluster(directory: directory.postgres).stop()
+        }
+    }
+}

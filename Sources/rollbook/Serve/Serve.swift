@@ -1,0 +1,142 @@
+import API
+public import ArgumentParser
+import Control
+import Delivery
+import EventSourcing
+import Foundation
+import Hummingbird
+import Ledger
+import LocalPlatform
+public import Logging
+import MetricSources
+import Postgres
+import ServiceLifecycle
+import Transfer
+import UnixSignals
+
+/// Runs the API, the controller and the projectors.
+struct Serve: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run the API, the controller and the local platform.",
+        discussion: """
+            Pods, nginx, Prometheus and a private PostgreSQL outlive this command, so that traffic goes on without it; \
+            the next `serve` on the same data directory finds them again. `rollbook down` ends them.
+            """)
+
+    @OptionGroup var ledger: LedgerOptions
+    @OptionGroup var platform: PlatformOptions
+
+    @Option(help: "The loopback port of the API.")
+    var port = 7070
+
+    @Option(help: "The name of this instance, which stands in the events that its controller writes.")
+    var instance: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where a name that manifests use leads to on this machine; may be repeated.",
+            discussion: "prometheus.monitoring:9090 leads to the private Prometheus unless it is given here.",
+            valueName: "host:port=host:port"))
+    var resolve: [String] = []
+
+    @Option(help: "trace, debug, info, notice, warning or error.")
+    var logLevel: Logger.Level = .info
+
+    func run() async throws {
+        try await ServeFailure.worded { try await serve() }
+    }
+
+    private func serve() async throws {
+        LoggingSystem.bootstrap { label in StreamLogHandler.standardError(label: label) }
+        var logger = Logger(label: "rollbook")
+        logger.logLevel = logLevel
+        let data = DataDirectory(ledger.data)
+        try FileManager.default.createDirectory(atPath: data.path, withIntermediateDirectories: true)
+        let lock = try InstanceLock(data)
+        defer { lock.release() }
+
+        let (configuration, _) = try await ledger.open(logger)
+        for migration in try await ledger.migrate(configuration) {
+            logger.notice("applied migration", metadata: ["file": "\(migration.file)"])
+        }
+        let pool = PostgresPool(configuration.asLedgerService, logger: logger)
+        let store = PostgresEventStore(pool: pool, logger: logger)
+
+        let (local, prometheus) = try platform.platform(data, logger)
+        try await local.start()
+        try await prometheus?.start()
+
+        let name = instance ?? ProcessInfo.processInfo.hostName
+        let mint: @Sendable () -> Identifier = { Mint.identifier() }
+        let handler = CommandHandler<RolloutDecider>(store: store, mint: mint)
+        let clock = SystemControlClock()
+        var router: any TrafficRouter = local.router
+        var services: [any Service] = [store, Background { await local.run() }]
+        if let prometheus {
+            let discovery = PrometheusDiscovery(nginx: local.nginx, prometheus: prometheus, logger: logger)
+            router = DiscoveredRouter(local.router, for: discovery)
+            services += [Background { await prometheus.keepAlive() }, Background { await discovery.run() }]
+        }
+        let control = RolloutControl(
+            ports: RolloutControl.Ports(
+                store: store, handler: handler, workloads: local.workloads, router: router,
+                sources: [PrometheusMetricSource(
+                        client: TransferClient(), addresses: AddressBook(try detours()), now: { clock.now() })], clock: clock, mint: mint),
+            instance: name, logger: logger)
+        services.append(control)
+        let api = Application(
+            router: buildAPI(
+                APIDependencies(
+                    handler: handler, store: store, views: FoldedRolloutViews(store), now: { clock.now() },
+                    mint: mint, instance: name, port: port,
+                    whyNotReady: {
+                        do {
+                            _ = try await store.head()
+                            return nil
+                        } catch { return "the ledger cannot be reached: \(error)" }
+                    })),
+            configuration: .init(address: .hostname("127.0.0.1", port: port), serverName: "rollbook"),
+            logger: logger)
+        services.append(api)
+        logger.notice("rollbook serves", metadata: ["url": "http://127.0.0.1:\(port)", "instance": "\(name)"])
+        try await ServiceGroup(
+            configuration: .init(
+                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        ).run()
+        await pool.close()
+    }
+
+    /// Where names that manifests use lead to.
+    private func detours() throws -> [TransferRoute.Endpoint: TransferRoute.Endpoint] {
+        var detours: [TransferRoute.Endpoint: TransferRoute.Endpoint] = [:]
+        if platform.prometheusPort > 0 {
+            let own = TransferRoute.Endpoint(host: "127.0.0.1", port: UInt16(platform.prometheusPort))
+            for suffix in ["", ".svc", ".svc.cluster.local"] {
+                detours[TransferRoute.Endpoint(host: "prometheus.monitoring" + suffix, port: 9090)] = own
+            }
+        }
+        for pair in resolve {
+            let sides = pair.split(separator: "=", maxSplits: 1).map(String.init)
+            guard sides.count == 2, let from = TransferRoute.Endpoint(sides[0]),
+                let to = TransferRoute.Endpoint(sides[1])
+            else {
+                throw ServeFailure("--resolve is \"\(pair)\": give host:port=host:port")
+            }
+            detours[from] = to
+        }
+        return detours
+    }
+}
+
+extension Logger.Level: @retroactive ExpressibleByArgument {}
+
+/// A loop as a service: runs until shutdown begins.
+struct Background: Service {
+    private let body: @Sendable () async -> Void
+
+    init(_ body: @escaping @Sendable () async -> Void) { self.body = body }
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await body() }
+    }
+}
