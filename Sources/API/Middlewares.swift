@@ -47,7 +47,8 @@ struct OwnHostMiddleware: RouterMiddleware {
         return try await next(request, context)
     }
 
-    private func isOwn(_ authority: String) -> Bool {
+    /// Whether `authority` names this host and port.
+    func isOwn(_ authority: String) -> Bool {
         for host in ["127.0.0.1", "localhost", "[::1]"] where authority.lowercased().hasPrefix(host) {
             let rest = authority.dropFirst(host.count)
             if rest.isEmpty { return port == nil || port == 80 }

@@ -60,13 +60,13 @@ import Testing
                   Ready:         5
                   Available:     5
 
-                NAME                   KIND         STATUS         AGE    INFO
-                ⟳ shop                 Rollout      ◌ Progressing  2m10s
+                NAME                  KIND         STATUS         AGE    INFO
+                ⟳ shop                Rollout      ◌ Progressing  2m10s
                 ├──# revision:2
-                │  ├──⧉ shop-abc       ReplicaSet   ✔ Healthy      70s    canary,ready:1/1
-                │  └──α shop-abc-2-3   AnalysisRun  ◌ Running      40s    ✔ 1,✖ 2
+                │  ├──⧉ shop-abc      ReplicaSet   ✔ Healthy      70s    canary,ready:1/1
+                │  └──α shop-abc-2-3  AnalysisRun  ◌ Running      40s    ✔ 1,✖ 2
                 └──# revision:1
-                   └──⧉ shop-xyz       ReplicaSet   ✔ Healthy      2m10s  stable,ready:4/4,delay:28s
+                   └──⧉ shop-xyz      ReplicaSet   ✔ Healthy      2m10s  stable,ready:4/4,delay:28s
                 """)
     }
 

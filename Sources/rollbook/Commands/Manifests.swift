@@ -106,8 +106,7 @@ struct Apply: ClientCommand {
             return
         }
         for applied in reply.applied {
-            let group = ".argoproj.io"
-            Output.line("\(applied.kind.lowercased())\(group)/\(applied.name) \(applied.result.rawValue)")
+            Output.line("\(applied.kind.lowercased()).argoproj.io/\(applied.name) \(applied.result.rawValue)")
         }
     }
 

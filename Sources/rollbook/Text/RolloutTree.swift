@@ -76,7 +76,6 @@ struct RolloutTree {
 
     private func add(_ revision: RevisionView, below prefix: String, to table: inout Table) {
         let runs = revision.analysisRuns
-        let hasSet = revision.set != nil
         if let set = revision.set {
             table.add([
                 .init(prefix + (runs.isEmpty ? "└──" : "├──") + "⧉ \(view.name)-\(set.podTemplateHash)"),
@@ -89,7 +88,6 @@ struct RolloutTree {
                 .init(SetView.Phase.scaledDown.shown), .init(revision.startedAt.map { now.since($0).age } ?? ""),
             ])
         }
-        _ = hasSet
         for (index, run) in runs.enumerated() {
             let isLast = index == runs.count - 1
             table.add([
