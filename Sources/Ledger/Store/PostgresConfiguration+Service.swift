@@ -1,0 +1,21 @@
+public import Postgres
+
+extension PostgresConfiguration {
+    /// The same server, every session in the role that the service has: it may append, read and project, nothing else,
+    /// whoever logged in.
+    public var asLedgerService: PostgresConfiguration {
+        var copy = self
+        copy.sessionSettings["role"] = "rollbook_service"
+        return copy
+    }
+
+    /// Sessions of an appender: one plan for all calls, durable, and never waiting without end.
+    var asLedgerAppender: PostgresConfiguration {
+        var copy = self
+        copy.sessionSettings["plan_cache_mode"] = "force_generic_plan"
+        copy.sessionSettings["synchronous_commit"] = "on"
+        copy.sessionSettings["lock_timeout"] = "10s"
+        copy.sessionSettings["statement_timeout"] = "15s"
+        return copy
+    }
+}

@@ -1,0 +1,194 @@
+public import EventSourcing
+internal import Foundation
+public import Logging
+public import Postgres
+public import ServiceLifecycle
+
+/// The log on PostgreSQL.
+///
+/// Reads go over a pool, appends over one connection of their own. ``run()`` hears of other instances' appends at once;
+/// without it followers look once a second.
+public struct PostgresEventStore: EventStore, Service {
+    /// How long an idle follower waits before it looks, if nobody says that there is news.
+    public static let pollInterval = Duration.seconds(1)
+
+    /// Where reads go; its connections should be ``Postgres/PostgresConfiguration/asLedgerService``.
+    public let pool: PostgresPool
+    private let appender: Appender
+    private let signal = HeadSignal()
+    private let logger: Logger
+
+    /// Makes a store on a migrated database; connections are opened when needed.
+    public init(pool: PostgresPool, logger: Logger = Logger(label: "ledger")) {
+        self.pool = pool
+        self.logger = logger
+        appender = Appender(pool.configuration, signal: signal, logger: logger)
+    }
+
+    /// Appends, as the port says; once begun, cancellation of the caller does not end it.
+    public func append(_ append: Append) async throws(EventStoreFailure) -> Appended {
+        try append.check()
+        return try await appender.append(PreparedAppend(append)).get()
+    }
+
+    /// The first answer to a command.
+    public func receipt(for command: Identifier, on stream: StreamName) async throws(EventStoreFailure) -> Appended? {
+        try await reading { () async throws -> Appended? in
+            let row = try await pool.query(
+                """
+                SELECT r.version, r.position, r.recorded_at
+                FROM ledger.receipt r
+                JOIN ledger.stream s USING (stream_id)
+                WHERE r.command_id = \(command.uuid) AND s.name = \(stream.description)
+                """
+            ).optional()
+            return try row.map { row in
+                Appended(
+                    version: StreamVersion(try row.get(0)), position: GlobalPosition(try row.get(1)),
+                    recordedAt: Instant(try row.get(2)), isDuplicate: true)
+            }
+        }
+    }
+
+    /// Reads a stream.
+    public func read(
+        _ stream: StreamName, after: StreamVersion, limit: Int
+    ) async throws(EventStoreFailure) -> [RecordedEvent] {
+        try await reading { try await Self.read(stream, after: after, limit: limit, through: pool) }
+    }
+
+    /// Reads the log.
+    public func readAll(
+        after: GlobalPosition, before: GlobalPosition?, filter: EventFilter, backwards: Bool, limit: Int
+    ) async throws(EventStoreFailure) -> [RecordedEvent] {
+        guard limit > 0 else { return [] }
+        var conditions: SQL = "e.position > \(after.value)"
+        if let before { conditions = conditions + " AND e.position < \(before.value)" }
+        let order: SQL = backwards ? "e.position DESC" : "e.position"
+        let chosen: SQL = """
+            SELECT e.*
+            FROM ledger.event e
+            WHERE \(conditions)\(filter.conditions)
+            ORDER BY \(order)
+            LIMIT \(limit)
+            """
+        return try await reading { try EventRows.read(try await pool.query(EventRows.select(chosen, order: order))) }
+    }
+
+    /// The last position.
+    public func head() async throws(EventStoreFailure) -> GlobalPosition {
+        try await reading {
+            let row = try await pool.query(
+                "SELECT last_position FROM ledger.append_batch ORDER BY last_position DESC LIMIT 1"
+            ).single()
+            return GlobalPosition(try row.get(0))
+        }
+    }
+
+    /// The names of a category's streams.
+    public func streams(in category: String) async throws(EventStoreFailure) -> [StreamName] {
+        try await reading {
+            try await pool.query(
+                """
+                SELECT s.name
+                FROM ledger.stream s
+                JOIN ledger.stream_head h USING (stream_id)
+                WHERE starts_with(s.name, \(category + "-"))
+                ORDER BY s.name
+                """
+            ).map { row in
+                let name = try row.get(0, as: String.self)
+                guard let stream = StreamName(name) else {
+                    throw PostgresError(.decoding, "\"\(name)\" in ledger.stream is no stream name")
+                }
+                return stream
+            }
+        }
+    }
+
+    /// Follows the log: woken by own appends and by ``run()``, and looking once a second without either.
+    public func follow(after: GlobalPosition, batchSize: Int) -> AsyncStream<[RecordedEvent]> {
+        let cursor = FollowerPlace(after)
+        return AsyncStream { await self.nextBatch(cursor, batchSize: max(1, batchSize)) }
+    }
+
+    /// Hears of appends, by whomever, until the service is shut down.
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            do {
+                try await self.appender.warmUp()
+            } catch {
+                self.logger.warning("the appender could not connect yet", metadata: ["error": "\(error)"])
+            }
+            for await event in self.pool.listen("ledger") {
+                switch event {
+                case .notification(let message):
+                    if let head = Int64(message.payload), head >= 0 { self.signal.raise(to: GlobalPosition(head)) }
+                case .listening:
+                    // What was said while nobody listened is found by the followers' own look, within a second; the
+                    // head makes it sooner.
+                    do {
+                        self.signal.raise(to: try await self.head())
+                    } catch {
+                        self.logger.debug("the head could not be read", metadata: ["error": "\(error)"])
+                    }
+                case .lost(let error):
+                    self.logger.warning("the ledger's news are interrupted", metadata: ["error": "\(error)"])
+                }
+            }
+        }
+    }
+
+    /// Events of a stream, read over any connection, also inside a transaction.
+    static func read(
+        _ stream: StreamName, after: StreamVersion, limit: Int, through connection: some PostgresQueryable
+    ) async throws -> [RecordedEvent] {
+        guard limit > 0 else { return [] }
+        let chosen: SQL = """
+            SELECT e.*
+            FROM ledger.event e
+            WHERE e.stream_id = (SELECT stream_id FROM ledger.stream WHERE name = \(stream.description))
+              AND e.version > \(after.value)
+            ORDER BY e.version
+            LIMIT \(limit)
+            """
+        return try EventRows.read(try await connection.query(EventRows.select(chosen, order: "e.version")))
+    }
+
+    /// Waits for the next events after `cursor`; nil once the task is cancelled.
+    private func nextBatch(_ cursor: FollowerPlace, batchSize: Int) async -> [RecordedEvent]? {
+        var failures = 0
+        while !Task.isCancelled {
+            let place = cursor.place
+            do {
+                let batch = try await readAll(
+                    after: place, before: nil, filter: EventFilter(), backwards: false, limit: batchSize)
+                guard let first = batch.first, let last = batch.last else {
+                    failures = 0
+                    await signal.wait(beyond: place, atMost: Self.pollInterval)
+                    continue
+                }
+                guard first.position.value == place.value + 1, last.position.value == place.value + Int64(batch.count)
+                else {
+                    throw EventStoreFailure.unavailable(
+                        "the log has a gap: \(batch.count) events after \(place) are \(first.position)…\(last.position)"
+                    )
+                }
+                cursor.place = last.position
+                return batch
+            } catch {
+                guard !Task.isCancelled else { break }
+                logger.log(
+                    level: failures == 0 ? .warning : .debug, "following the ledger failed, trying again",
+                    metadata: ["error": "\(error)", "ledger.position": "\(place)"])
+                failures += 1
+                await BackOff.pause(after: failures)
+            }
+        }
+        return nil
+    }
+
+    private func reading<Value>(_ body: () async throws -> Value) async throws(EventStoreFailure) -> Value {
+        do { return try await body() } catch { throw EventStoreFailure(reading: error) }
+    }
+}
