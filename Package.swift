@@ -67,20 +67,30 @@ let package = Package(
         room("Control", ["Delivery", "EventSourcing", collections, logging, serviceLifecycle]),
         tests("ControlTests", ["Control", "Delivery", "EventSourcing", "Analysis", "Conditions", "TestKit", logging]),
         room("Postgres", ["CLibpq", logging, crypto]),
-        .target(name: "TestKit", dependencies: ["EventSourcing", "Postgres"], path: "Tests/TestKit", swiftSettings: house),
+        .target(
+            name: "TestKit", dependencies: ["EventSourcing", "Postgres"], path: "Tests/TestKit", swiftSettings: house),
         tests("PostgresTests", ["Postgres", "TestKit"]),
         room("Ledger", ["Postgres", "Delivery", "EventSourcing", crypto, logging, serviceLifecycle]),
         tests("LedgerTests", ["Ledger", "Postgres", "EventSourcing", "Delivery", "TestKit", logging]),
         room("Transfer", ["CLibcurl"]),
-        tests("DeliveryTests", ["Delivery", "EventSourcing", "Analysis", "Conditions", "TestKit"], resources: [.copy("Manifest/Fixtures")]),
+        tests(
+            "DeliveryTests", ["Delivery", "EventSourcing", "Analysis", "Conditions", "TestKit"],
+            resources: [.copy("Manifest/Fixtures")]),
         .target(name: "HTTPTestKit", path: "Tests/HTTPTestKit", swiftSettings: house),
         tests("TransferTests", ["Transfer", "HTTPTestKit"]),
         room("MetricSources", ["Transfer", "Delivery", "Analysis", "Conditions", "EventSourcing", crypto]),
-        tests("MetricSourcesTests", ["MetricSources", "Delivery", "Transfer", "Conditions", "Analysis", "EventSourcing", "HTTPTestKit"]),
+        tests(
+            "MetricSourcesTests",
+            ["MetricSources", "Delivery", "Transfer", "Conditions", "Analysis", "EventSourcing", "HTTPTestKit"]),
         room("LocalPlatform", ["CLinux", "Transfer", "Delivery", "EventSourcing", logging]),
         tests("LocalPlatformTests", ["LocalPlatform", "Delivery", "EventSourcing", "payments-api", logging]),
         room("API", ["Delivery", "EventSourcing", hummingbird, httpTypes, logging, serviceLifecycle]),
-        tests("APITests", ["API", "Delivery", "EventSourcing", "Analysis", "Conditions", hummingbird, hummingbirdTesting, httpTypes, logging]),
+        tests(
+            "APITests",
+            [
+                "API", "Delivery", "EventSourcing", "Analysis", "Conditions", hummingbird, hummingbirdTesting,
+                httpTypes, logging,
+            ]),
 
         program(
             "rollbook",
@@ -88,8 +98,11 @@ let package = Package(
                 "API", "Control", "Delivery", "EventSourcing", "Ledger", "LocalPlatform", "MetricSources", "Postgres",
                 "Transfer", argumentParser, hummingbird, logging, serviceLifecycle,
             ]),
-        tests("rollbookTests", ["rollbook", "API", "Delivery", "EventSourcing", "Analysis", "Transfer", hummingbird, logging]),
+        tests(
+            "rollbookTests",
+            ["rollbook", "API", "Delivery", "EventSourcing", "Analysis", "Transfer", hummingbird, logging]),
         program("payments-api", ["CLinux", argumentParser, hummingbird, httpTypes, logging]),
+        tests("HouseTests", []),
         tests("PaymentsAPITests", ["payments-api"]),
     ]
 )

@@ -15,7 +15,9 @@ public struct APIDependencies: Sendable {
     public var mint: @Sendable () -> Identifier
     /// The name of this instance, for people.
     public var instance: String
-    /// The port that is listened on; requests for another one are refused. `nil` accepts every port.
+    /// The port that is listened on; requests for another one are refused.
+    ///
+    /// `nil` accepts every port.
     public var port: Int?
     /// Whether the instance can do its work: `nil`, or what is in the way.
     public var whyNotReady: @Sendable () async -> String?

@@ -21,7 +21,9 @@ struct OperationRoutes: Sendable {
         }
     }
 
-    /// The page that Prometheus scrapes. The head of the log is left out while the ledger cannot be reached.
+    /// The page that Prometheus scrapes.
+    ///
+    /// The head of the log is left out while the ledger cannot be reached.
     private func page() async -> String {
         let uptime = Double(dependencies.now().since(startedAt).wholeMicroseconds) / 1_000_000
         var page = Self.gauge("rollbook_uptime_seconds", "Seconds since the API was started.", uptime)

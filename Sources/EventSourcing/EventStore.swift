@@ -12,7 +12,9 @@ public struct Append: Sendable {
     public var stream: StreamName
     /// What its version must be.
     public var expecting: ExpectedVersion
-    /// In order. May be empty only with a `command`, to leave a receipt for "nothing to do".
+    /// In order.
+    ///
+    /// May be empty only with a `command`, to leave a receipt for "nothing to do".
     public var events: [NewEvent]
     /// The command that is answered by this append; a receipt is kept under it.
     public var command: Identifier?

@@ -41,7 +41,9 @@ public struct LocalPlatform: Sendable {
         await workloads.supervisor.rest()
     }
 
-    /// Ends every pod and then nginx. Nothing of this platform runs afterwards.
+    /// Ends every pod and then nginx.
+    ///
+    /// Nothing of this platform runs afterwards.
     public func end() async throws(PlatformFailure) {
         try await workloads.supervisor.endAll()
         await workloads.supervisor.rest()

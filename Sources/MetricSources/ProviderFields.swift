@@ -1,7 +1,9 @@
 import EventSourcing
 import Transfer
 
-/// Reads the members of a provider's object and names the field in every complaint. Null counts as missing.
+/// Reads the members of a provider's object and names the field in every complaint.
+///
+/// Null counts as missing.
 struct ProviderFields {
     let path: String
     let members: [String: JSONValue]

@@ -49,7 +49,9 @@ final class BodyChannel: Sendable {
     /// Whether libcurl is being held back.
     var isPaused: Bool { state.withLock { $0.isPaused } }
 
-    /// Ends the stream. Bytes already taken can still be read first, unless the transfer was given up.
+    /// Ends the stream.
+    ///
+    /// Bytes already taken can still be read first, unless the transfer was given up.
     func finish(_ end: Result<Void, TransferFailure>) {
         let (head, chunk) = state.withLock { state -> (HeadContinuation?, ChunkContinuation?) in
             state.end = end

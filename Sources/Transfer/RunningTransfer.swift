@@ -1,6 +1,8 @@
 import CLibcurl
 
-/// One easy handle with everything libcurl reads from and writes to. Lives and dies on the loop's thread.
+/// One easy handle with everything libcurl reads from and writes to.
+///
+/// Lives and dies on the loop's thread.
 final class RunningTransfer {
     /// How a transfer came to its end.
     enum Outcome {
@@ -123,7 +125,9 @@ final class RunningTransfer {
         return limit - lastSign.duration(to: now)
     }
 
-    /// Tells whoever waits. Call once, after the handle has left the multi handle.
+    /// Tells whoever waits.
+    ///
+    /// Call once, after the handle has left the multi handle.
     func finish(_ outcome: Outcome) {
         switch outcome {
         case .failed(let code, let detail):

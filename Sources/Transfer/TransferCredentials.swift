@@ -1,4 +1,6 @@
-/// A user name and password for HTTP Basic authentication (RFC 7617). Prints as redacted.
+/// A user name and password for HTTP Basic authentication (RFC 7617).
+///
+/// Prints as redacted.
 public struct TransferCredentials: Sendable, Hashable {
     /// Must not contain a colon.
     public var user: String

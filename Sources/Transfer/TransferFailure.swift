@@ -1,4 +1,6 @@
-/// Why there is no (whole) answer. Carries no secret of the request.
+/// Why there is no (whole) answer.
+///
+/// Carries no secret of the request.
 public struct TransferFailure: Error, Sendable, Hashable {
     /// The kind of failure.
     public enum Code: String, Sendable, Hashable, CaseIterable {
@@ -40,7 +42,9 @@ public struct TransferFailure: Error, Sendable, Hashable {
     public var curlCode: UInt32?
     /// One sentence of explanation.
     public var detail: String
-    /// Whether the same request might succeed later. Says nothing about whether repeating it is safe.
+    /// Whether the same request might succeed later.
+    ///
+    /// Says nothing about whether repeating it is safe.
     public var canRetry: Bool
 
     /// Makes a failure, as tests and doubles need to; `url` must already be redacted.

@@ -1,6 +1,8 @@
 /// One header field of a request or a response, as it travels: names keep their case, repeats stay apart.
 public struct TransferHeader: Sendable, Hashable {
-    /// The field's name. Compare without regard to case (RFC 9110 §5.1).
+    /// The field's name.
+    ///
+    /// Compare without regard to case (RFC 9110 §5.1).
     public var name: String
     /// The field's value without the white space around it.
     public var value: String

@@ -1,4 +1,6 @@
-/// What is asked of a server, and within which limits. Checked when sent, not when made.
+/// What is asked of a server, and within which limits.
+///
+/// Checked when sent, not when made.
 public struct TransferRequest: Sendable, Hashable {
     /// Which proxy stands between us and the server.
     public enum Proxy: Sendable, Hashable {
@@ -14,20 +16,31 @@ public struct TransferRequest: Sendable, Hashable {
     public var method: String
     /// An absolute http or https address.
     public var url: String
-    /// Sent in this order. Values must not contain control characters.
+    /// Sent in this order.
+    ///
+    /// Values must not contain control characters.
     public var headers: [TransferHeader]
-    /// The content; nil sends none. No Content-Type is invented for it.
+    /// The content; nil sends none.
+    ///
+    /// No Content-Type is invented for it.
     public var body: [UInt8]?
-    /// From start to the last byte; nil waits for ever. Zero or less has already passed.
+    /// From start to the last byte; nil waits for ever.
+    ///
+    /// Zero or less has already passed.
     public var timeout: Duration?
     /// For name, connection and TLS handshake together.
     public var connectTimeout: Duration
-    /// The longest silence of the server, heartbeats included; nil allows any. Time in which the reader of a stream holds
-    /// the server back does not count.
+    /// The longest silence of the server, heartbeats included; nil allows any.
+    ///
+    /// Time in which the reader of a stream holds the server back does not count.
     public var idleTimeout: Duration?
-    /// How many redirects to follow; 0 hands the redirect itself to the caller. Only GET, HEAD and POST are ever redirected.
+    /// How many redirects to follow; 0 hands the redirect itself to the caller.
+    ///
+    /// Only GET, HEAD and POST are ever redirected.
     public var maximumRedirects: Int
-    /// The largest content accepted by `send`, counted after decompression. A stream has no such limit.
+    /// The largest content accepted by `send`, counted after decompression.
+    ///
+    /// A stream has no such limit.
     public var maximumResponseBytes: Int
     /// Verification and identity for https.
     public var tls: TransferTLS

@@ -4,7 +4,9 @@ public struct TransferHead: Sendable, Hashable {
     public var status: Int
     /// `1.0`, `1.1` or `2`.
     public var httpVersion: String
-    /// In the order received, repeats apart. Content-Encoding and Content-Length describe the content before decompression.
+    /// In the order received, repeats apart.
+    ///
+    /// Content-Encoding and Content-Length describe the content before decompression.
     public var headers: [TransferHeader]
 
     /// Makes a head, as tests and doubles need to.

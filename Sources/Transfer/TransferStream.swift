@@ -2,7 +2,9 @@
 ///
 /// For one reader. Ends when the server has sent everything; fails with `TransferFailure` when it does not.
 public struct TransferStream: AsyncSequence, Sendable {
+    /// Some bytes of the content, never empty.
     public typealias Element = [UInt8]
+    /// Why the content does not go on.
     public typealias Failure = TransferFailure
 
     /// Status and headers.
@@ -17,7 +19,9 @@ public struct TransferStream: AsyncSequence, Sendable {
     /// Starts reading; a second iterator continues where the first stopped.
     public func makeAsyncIterator() -> Iterator { Iterator(owner: owner) }
 
-    /// Gives the transfer up; reading then fails as `.cancelled`. No effect once the content is complete.
+    /// Gives the transfer up; reading then fails as `.cancelled`.
+    ///
+    /// No effect once the content is complete.
     public func cancel() { owner.channel.cancel() }
 
     /// Aborts the transfer once neither the stream nor an iterator is left.

@@ -2,7 +2,9 @@
 ///
 /// TLS 1.2 is the least version spoken.
 public struct TransferTLS: Sendable, Hashable {
-    /// Certificates or keys, from a file or from memory. In-memory material prints as redacted.
+    /// Certificates or keys, from a file or from memory.
+    ///
+    /// In-memory material prints as redacted.
     public enum Material: Sendable, Hashable {
         /// The path of a PEM file, read when the connection is made.
         case file(String)
@@ -16,7 +18,9 @@ public struct TransferTLS: Sendable, Hashable {
     public var clientCertificate: Material?
     /// The private key of `clientCertificate`.
     public var clientKey: Material?
-    /// Accepts any certificate for any name. Everyone on the path can then read and change the exchange.
+    /// Accepts any certificate for any name.
+    ///
+    /// Everyone on the path can then read and change the exchange.
     public var skipsVerification: Bool
 
     /// Trusts what the system trusts, unless told otherwise.

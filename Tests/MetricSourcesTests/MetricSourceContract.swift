@@ -6,7 +6,9 @@ import HTTPTestKit
 import Testing
 import Transfer
 
-/// What every metric source promises, whatever it speaks. A new source runs this with its own way to be asked and answered.
+/// What every metric source promises, whatever it speaks.
+///
+/// A new source runs this with its own way to be asked and answered.
 struct MetricSourceContract: Sendable {
     /// The source under test.
     let source: any MetricSource

@@ -101,7 +101,9 @@ extension RolloutDecision {
         }
     }
 
-    /// Stops the release. Always possible while one is under way; a repeat changes nothing.
+    /// Stops the release.
+    ///
+    /// Always possible while one is under way; a repeat changes nothing.
     mutating func abort(_ rollout: Rollout, reason: String?) throws(RolloutRefusal) {
         guard let release = rollout.release else { throw .unknownRollout }
         switch release.course {
@@ -118,7 +120,9 @@ extension RolloutDecision {
         record(.pauseBegan(PauseBegan(reason: .person, until: nil, message: reason)))
     }
 
-    /// Lets the plan go on. After an inconclusive analysis a new run begins.
+    /// Lets the plan go on.
+    ///
+    /// After an inconclusive analysis a new run begins.
     mutating func resume(_ rollout: Rollout, reason: String?) throws(RolloutRefusal) {
         if rollout.heldSince != nil {
             record(.pauseEnded(PauseEnded(reason: .person, because: .resumed)))

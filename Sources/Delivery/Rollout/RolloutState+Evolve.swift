@@ -1,7 +1,9 @@
 import EventSourcing
 
 extension RolloutState {
-    /// Folds one event; total. What concerns a rollout that no manifest was recorded for is passed over.
+    /// Folds one event; total.
+    ///
+    /// What concerns a rollout that no manifest was recorded for is passed over.
     mutating func evolve(with event: RolloutEvent) {
         if case .manifestRecorded(let recorded) = event.fact {
             evolve(with: recorded, at: event.at)

@@ -150,7 +150,9 @@ public actor NginxServer {
 
     var isStopped = false
 
-    /// Ends it: gracefully first, and after `grace` at once. Returns when all its processes are gone.
+    /// Ends it: gracefully first, and after `grace` at once.
+    ///
+    /// Returns when all its processes are gone.
     public func stop(grace: Duration = .seconds(10)) async {
         isStopped = true
         let all = (running().map { [$0] } ?? []) + workers()

@@ -26,7 +26,9 @@ enum LoopbackPort {
         return withAddress(port) { bind(descriptor, $0, $1) } == 0
     }
 
-    /// Whether somebody accepts a connection within `timeout`. Blocks.
+    /// Whether somebody accepts a connection within `timeout`.
+    ///
+    /// Blocks.
     static func accepts(_ port: Int, timeout: Duration) -> Bool {
         let descriptor = socket(AF_INET, streamSocket, 0)
         guard descriptor >= 0 else { return false }

@@ -10,7 +10,9 @@ public struct PodSettings: Sendable, Hashable {
     public var drainTimeout: Duration
     /// Logs longer than this are moved aside at the start of a process, in bytes.
     public var logLimit: Int
-    /// From which pods get their ports. Below the range that the system takes ports of outgoing connections from.
+    /// From which pods get their ports.
+    ///
+    /// Below the range that the system takes ports of outgoing connections from.
     public var ports: ClosedRange<Int>
     /// Where commands are run and relative paths begin; `nil` for the working directory of this process.
     public var workingDirectory: String?

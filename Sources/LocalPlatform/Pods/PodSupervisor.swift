@@ -61,7 +61,9 @@ actor PodSupervisor {
         for rollout in announced.keys { await announce(rollout) }
     }
 
-    /// Ends the looking after; the pods go on. Returns when nothing of ours runs any more.
+    /// Ends the looking after; the pods go on.
+    ///
+    /// Returns when nothing of ours runs any more.
     func rest() async {
         isResting = true
         let tasks = pods.values.compactMap(\.care)
@@ -72,7 +74,9 @@ actor PodSupervisor {
         watchers = [:]
     }
 
-    /// Ends every pod, each within its grace, also after `rest`; no set wants a pod then. Returns when all are gone.
+    /// Ends every pod, each within its grace, also after `rest`; no set wants a pod then.
+    ///
+    /// Returns when all are gone.
     func endAll() async throws(PlatformFailure) {
         isResting = false
         for rollout in wanted.keys.sorted() {
@@ -187,7 +191,9 @@ actor PodSupervisor {
         }
     }
 
-    /// Changes a pod's record and its file. A file that cannot be written is told of and made up for by the next change.
+    /// Changes a pod's record and its file.
+    ///
+    /// A file that cannot be written is told of and made up for by the next change.
     func save(_ uid: String, _ change: (inout PodRecord) -> Void) {
         guard var record = pods[uid]?.record else { return }
         change(&record)

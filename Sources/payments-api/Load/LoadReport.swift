@@ -41,10 +41,13 @@ struct LoadReport: Sendable, Equatable, Codable {
     var latency: Latency
     /// The furthest that a request was begun behind its due time, in microseconds.
     var latestStart: Int64
-    /// By `X-Version`; answers without one stand under `none`. Lost requests do not stand here.
+    /// By `X-Version`; answers without one stand under `none`.
+    ///
+    /// Lost requests do not stand here.
     var versions: [String: Version]
-    /// Sorted by second: the last minute while running, the last hour at the end. A request stands in the second in
-    /// which it finished.
+    /// Sorted by second: the last minute while running, the last hour at the end.
+    ///
+    /// A request stands in the second in which it finished.
     var seconds: [Second]
 
     /// In microseconds, of answered requests.

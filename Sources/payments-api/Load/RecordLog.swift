@@ -21,7 +21,9 @@ struct RecordLog {
 }
 
 extension RequestRecord {
-    /// The record as JSON in one line. Written by hand: an encoder costs more than the request.
+    /// The record as JSON in one line.
+    ///
+    /// Written by hand: an encoder costs more than the request.
     var line: String {
         var fields = "{\"number\":\(number),\"startedAt\":\(startedAt),\"finishedAt\":\(finishedAt)"
         if let version { fields += ",\"version\":\"\(escaped(version))\"" }

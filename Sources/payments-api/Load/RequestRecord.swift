@@ -1,4 +1,6 @@
-/// What became of one request. Each request has exactly one.
+/// What became of one request.
+///
+/// Each request has exactly one.
 struct RequestRecord: Sendable, Equatable, Codable {
     /// Why a request counts as lost.
     enum Loss: String, Sendable, Codable, CaseIterable {

@@ -37,7 +37,9 @@ struct ResponseParser: Sendable {
     /// Whether any byte has come.
     private(set) var hasBegun = false
 
-    /// Takes the next bytes. Bytes after the end of the answer make it malformed: nothing more was asked for.
+    /// Takes the next bytes.
+    ///
+    /// Bytes after the end of the answer make it malformed: nothing more was asked for.
     mutating func read(_ bytes: ArraySlice<UInt8>) -> Progress {
         guard !bytes.isEmpty else { return .needsMore }
         hasBegun = true

@@ -80,8 +80,10 @@ struct Serve: AsyncParsableCommand {
         let control = RolloutControl(
             ports: RolloutControl.Ports(
                 store: store, handler: handler, workloads: local.workloads, router: router,
-                sources: [PrometheusMetricSource(
-                        client: TransferClient(), addresses: AddressBook(try detours()), now: { clock.now() })], clock: clock, mint: mint),
+                sources: [
+                    PrometheusMetricSource(
+                        client: TransferClient(), addresses: AddressBook(try detours()), now: { clock.now() })
+                ], clock: clock, mint: mint),
             instance: name, logger: logger)
         services.append(control)
         let api = Application(
