@@ -80,6 +80,23 @@ import Testing
         }
     }
 
+    @Test func `a kept template is read back as it was written, and only a change is recorded`() throws {
+        let at = Instant("2026-11-24T09:00:00Z")!
+        let manifest: JSONValue = ["kind": "AnalysisTemplate", "metadata": ["name": "success-rate"]]
+        let events = try TemplateDecider.decide(.init(at: at, manifest: manifest), given: nil)
+        let (type, data, occurredAt) = TemplateDecider.encode(try #require(events.first))
+        #expect(type == "template.recorded.v1")
+        #expect(data.hasPrefix(#"{"digest":"sha256:"#))
+        #expect(data.hasSuffix(#","manifest":{"kind":"AnalysisTemplate","metadata":{"name":"success-rate"}}}"#))
+        let read = try TemplateDecider.decode(type: type, data: data, occurredAt: occurredAt)
+        #expect([read] == events)
+        let state = TemplateDecider.fold(events)
+        #expect(try TemplateDecider.decide(.init(at: at, manifest: manifest), given: state).isEmpty)
+        #expect(throws: UnreadableEvent.self) {
+            try TemplateDecider.decode(type: "template.recorded.v9", data: data, occurredAt: at)
+        }
+    }
+
     @Test func `lint answers all problems and records nothing`() async throws {
         let harness = Harness()
         try await harness.run { client in

@@ -39,6 +39,32 @@ import Testing
         }
     }
 
+    @Test func `what has not changed is not sent again, and what is too large is not read`() async throws {
+        try await Harness().run { client in
+            let _: ApplyReply = try await client.ask("/api/v1/apply", .post, body: Harness.everything(image: "1"))
+            let uri = "/api/v1/rollouts/default/shop"
+            let tag = try await client.execute(uri: uri, method: .get) { $0.headers[.eTag] }
+            try await client.execute(uri: uri, method: .get, headers: [.ifNoneMatch: try #require(tag)]) {
+                #expect($0.status == .notModified)
+            }
+            let large = String(repeating: "a", count: 4 * 1024 * 1024 + 1)
+            let problem: ProblemDocument = try await client.ask("/api/v1/apply", .post, body: large, expecting: 413)
+            #expect(problem.code == "too-large")
+        }
+    }
+
+    @Test func `a ledger that cannot be reached is told as such, with when to try again`() {
+        for (failure, code) in [
+            (EventStoreFailure.unavailable("down"), "ledger-unavailable"), (.outcomeUnknown("lost"), "outcome-unknown"),
+        ] {
+            let problem = APIProblem(failure)
+            #expect(problem.document.code == code)
+            #expect(problem.document.status == 503)
+            #expect(problem.document.retry)
+            #expect(problem.response.headers[.retryAfter] == "1")
+        }
+    }
+
     @Test func `events come in pages in both directions and by filter`() async throws {
         let harness = Harness()
         try await harness.run { client in
