@@ -86,6 +86,7 @@ struct Serve: AsyncParsableCommand {
                 ], clock: clock, mint: mint),
             instance: name, logger: logger)
         services.append(control)
+        services += Projector.all(store: store, logger: logger)
         let api = Application(
             router: buildAPI(
                 APIDependencies(
