@@ -20,8 +20,10 @@ func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .executableTarget(name: name, dependencies: dependencies, swiftSettings: house)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency], resources: [Resource]? = nil) -> Target {
-    .testTarget(name: name, dependencies: dependencies, resources: resources, swiftSettings: house)
+func tests(
+    _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = [], resources: [Resource]? = nil
+) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: exclude, resources: resources, swiftSettings: house)
 }
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -75,7 +77,7 @@ let package = Package(
         room("Transfer", ["CLibcurl"]),
         tests(
             "DeliveryTests", ["Delivery", "EventSourcing", "Analysis", "Conditions", "TestKit"],
-            resources: [.copy("Manifest/Fixtures")]),
+            exclude: ["Rollout/Golden"], resources: [.copy("Manifest/Fixtures")]),
         .target(name: "HTTPTestKit", path: "Tests/HTTPTestKit", swiftSettings: house),
         tests("TransferTests", ["Transfer", "HTTPTestKit"]),
         room("MetricSources", ["Transfer", "Delivery", "Analysis", "Conditions", "EventSourcing", crypto]),
