@@ -40,6 +40,11 @@ TYPES = [
     "measurement-taken", "metric-concluded", "analysis-concluded", "promoted", "completed", "aborted", "set-retired",
 ]
 ONLY = {"promoted": "good", "completed": "good", "aborted": "broken"}
+# How often a release comes to a type, at least, if that is more than once.
+OFTEN = {
+    "scale-decided": 2, "scale-applied": 2, "pods-observed": 3, "weight-decided": 3, "weight-applied": 3,
+    "step-entered": 3, "step-completed": 2, "measurement-taken": 2,
+}
 ENDS = {"completed", "aborted", "superseded"}
 # What may follow the end of a release: weights back, sets away, what was seen meanwhile, and the next manifest.
 CLEANING = {
@@ -225,7 +230,10 @@ class Soak:
         return state["backends"].get(BACKEND, {})
 
     def follow(self, after, wanted, number, seconds):
-        """Follows the stream of events from `after`; true once the `number`th of type `wanted` has appeared."""
+        """Follows the stream of events from `after`; true once the `number`th of type `wanted` has appeared.
+
+        False when it did not within `seconds`, or when the release was cleaned up without it.
+        """
         connection = http.client.HTTPConnection("127.0.0.1", self.api, timeout=0.5)
         seen = 0
         try:
@@ -250,6 +258,8 @@ class Soak:
                         seen += 1
                         if seen == number:
                             return True
+                    if name == "set-retired":
+                        deadline = min(deadline, time.monotonic() + 1.5)
         except (OSError, http.client.HTTPException):
             pass
         finally:
@@ -288,12 +298,10 @@ class Soak:
         before = [e["position"] for e in self.log if moment(e["recordedAt"]) <= stopped]
         return before[-1]
 
-    def disturb(self, how, wanted):
+    def disturb(self, how, wanted, is_first):
         """Waits for an event of type `wanted`, then does `how`; notes which event was really the last one."""
-        number = self.random.randint(1, 3) if wanted in ("weight-applied", "weight-decided", "measurement-taken",
-                                                         "pods-observed", "step-entered", "step-completed",
-                                                         "scale-applied", "scale-decided") else 1
-        self.follow(self.head(), wanted, number, 30 if number == 1 else 12)
+        number = self.random.randint(1, OFTEN.get(wanted, 1)) if is_first else 1
+        self.follow(self.head(), wanted, number, 30)
         last = self.kill() if how == "kill" else self.stop_database()
         self.catch_up()
         append = self.append_of(last)
@@ -324,8 +332,8 @@ class Soak:
         client = self.start(
             ["rollbook", "set", "image", NAME, f"app=registry.example.com/{NAME}:{version}"], "client.log")
         started = None
-        for how, wanted in plan:
-            self.disturb(how, wanted)
+        for place, (how, wanted) in enumerate(plan):
+            self.disturb(how, wanted, place == 0)
         client.wait(30)
         started = self.wait("the release has started", 20, lambda: next(
             (e for e in self.log if e["position"] > before and kind(e) == "release-started"), None))
