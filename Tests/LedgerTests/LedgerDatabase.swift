@@ -10,10 +10,7 @@ func withLedger<Value>(
     _ body: (PostgresEventStore, PostgresConfiguration) async throws -> Value
 ) async throws -> Value {
     try await withTemporaryDatabase { owner in
-        let migrations = URL(fileURLWithPath: #filePath)
-            .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-            .appendingPathComponent("migrations").path
-        _ = try await Migrator(folder: migrations).migrate(owner)
+        _ = try await Migrator(folder: migrationsFolder).migrate(owner)
         let pool = PostgresPool(owner.asLedgerService)
         let store = PostgresEventStore(pool: pool, logger: silent)
         do {
@@ -29,3 +26,8 @@ func withLedger<Value>(
 
 /// A logger that says nothing.
 let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+/// The repository's migrations.
+let migrationsFolder = URL(fileURLWithPath: #filePath)
+    .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("migrations").path

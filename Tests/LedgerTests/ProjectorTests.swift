@@ -117,9 +117,68 @@ import Testing
                 id: Identifier(UUID()), type: "rollout.from-the-future.v9", occurredAt: SampleEvents.noon,
                 actor: .controller("test"), causation: nil, correlation: Identifier(UUID()), data: "{}")
             _ = try await store.append(Append(stream: stream, expecting: .exactly(version), events: [strange]))
+            let after = try await store.append(SampleEvents.append(to: "other-1", after: 0))
             for projector in Projector.all(store: store, logger: silent) {
-                await #expect(throws: UnreadableEvent.self) { try await projector.catchUp() }
+                let halt = await #expect(throws: ProjectionHalt.self) { try await projector.catchUp() }
+                #expect(halt?.event == strange.id)
+                #expect(halt?.position?.next == after.position)
+                #expect(await projector.halt == halt)
+                #expect(await projector.position.next == halt?.position, "all before it was projected")
+                await #expect(throws: ProjectionHalt.self) { try await projector.waitUntil(after.position) }
+                #expect(try await projector.lag() == 2)
             }
         }
     }
+
+    @Test func `projectors that run follow the log, also through a reset while it is quiet`() async throws {
+        try await withLedger { store, owner in
+            let projectors = Projector.all(store: store, logger: silent)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for projector in projectors { group.addTask { try await projector.run() } }
+                try await tell(store)
+                let head = try await store.head()
+                for projector in projectors { try await projector.waitUntil(head) }
+                let before = try await rows(owner)
+                for projector in projectors { try await projector.reset() }
+                for projector in projectors { try await projector.waitUntil(head) }
+                #expect(try await rows(owner) == before)
+                #expect(try await projectors[0].lag() == 0)
+                group.cancelAll()
+            }
+        }
+    }
+
+    @Test func `two sets of projectors on one ledger give the rows of one`() async throws {
+        try await withLedger { store, owner in
+            let projectors = Projector.all(store: store, logger: silent) + Projector.all(store: store, logger: silent)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for projector in projectors { group.addTask { try await projector.run() } }
+                try await tell(store)
+                let head = try await store.head()
+                for projector in projectors { try await projector.waitUntil(head) }
+                group.cancelAll()
+            }
+            #expect(try await ReadModelCheck.run(store: store, logger: silent).identical)
+        }
+    }
+
+    @Test func `a checkpoint that names an event of another log stops the projector`() async throws {
+        try await withLedger { store, owner in
+            try await tell(store)
+            for projector in Projector.all(store: store, logger: silent) { try await projector.catchUp() }
+            let connection = try await PostgresConnection.connect(owner)
+            try await connection.query("UPDATE ledger.checkpoint SET event_id = gen_random_uuid()")
+            await connection.close()
+            for projector in Projector.all(store: store, logger: silent) {
+                await #expect(throws: ProjectionHalt.self) { try await projector.catchUp() }
+                try await projector.reset()
+                try await projector.catchUp()
+            }
+            #expect(try await ReadModelCheck.run(store: store, logger: silent).identical)
+        }
+    }
+}
+
+extension GlobalPosition {
+    fileprivate var next: GlobalPosition { GlobalPosition(value + 1) }
 }

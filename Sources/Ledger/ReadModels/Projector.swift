@@ -1,6 +1,4 @@
-internal import Delivery
 public import EventSourcing
-internal import Foundation
 public import Logging
 internal import Postgres
 public import ServiceLifecycle
@@ -13,9 +11,13 @@ public actor Projector: Service {
     private var model: any ReadModel
     private let store: PostgresEventStore
     private let logger: Logger
+    /// The checkpoint as it is known; `nil` when it must be read.
     private var place: GlobalPosition?
+    /// Grows with each reset; what was begun before it does not count.
+    private var round = 0
+    private var reached = HeadSignal()
     /// What stopped it; `nil` while it goes on.
-    public private(set) var poison: UnreadableEvent?
+    public private(set) var halt: ProjectionHalt?
 
     init(_ model: any ReadModel, store: PostgresEventStore, logger: Logger) {
         self.model = model
@@ -34,43 +36,82 @@ public actor Projector: Service {
     /// The name of its projection.
     public var name: String { model.name }
 
+    /// The position up to which its rows are known to go.
+    public var position: GlobalPosition { place ?? .start }
+
+    /// How many events its rows are behind the log.
+    /// - Throws: `EventStoreFailure`.
+    public func lag() async throws(EventStoreFailure) -> Int64 {
+        let head = try await store.head()
+        return max(0, head.value - position.value)
+    }
+
     /// Follows the log until the task is cancelled or a shutdown begins.
     public func run() async throws {
         await cancelWhenGracefulShutdown {
+            var failures = 0
             while !Task.isCancelled {
-                if await self.follow() { return await self.rest() }
+                // Until it is made anew.
+                if await self.halt != nil {
+                    await BackOff.pause(after: 6)
+                    continue
+                }
+                do {
+                    try await self.catchUp()
+                    failures = 0
+                    // Also looks once a second, and so notices a reset of a log that is quiet.
+                    await self.store.waitForNews(beyond: self.position)
+                } catch is ProjectionHalt {
+                    continue
+                } catch {
+                    failures += 1
+                    await self.report(error)
+                    await BackOff.pause(after: failures)
+                }
             }
         }
     }
 
-    /// Brings the rows up to the head that the log has now, and answers that head.
+    /// Returns when the rows show every event up to `position`, which takes ``run()`` in another task.
     ///
-    /// - Throws: ``UnreadableEvent`` for an event that it cannot read; `EventStoreFailure`; `PostgresError`.
+    /// - Throws: ``ProjectionHalt`` if it stands still before that; `CancellationError`.
+    public func waitUntil(_ position: GlobalPosition) async throws {
+        while self.position < position {
+            if let halt { throw halt }
+            try Task.checkCancellation()
+            await reached.wait(beyond: GlobalPosition(position.value - 1), atMost: .seconds(1))
+        }
+    }
+
+    /// Brings the rows up to the log's present end, and answers how far that was.
+    ///
+    /// - Throws: ``ProjectionHalt`` for an event that it cannot read, after those before it; `EventStoreFailure`;
+    ///   `PostgresError`.
     @discardableResult
     public func catchUp(batchSize: Int = 500) async throws -> GlobalPosition {
-        let head = try await store.head()
-        var place = try await checkpoint()
-        while place < head {
+        while true {
+            let place = try await checkpoint()
             let batch = try await store.readAll(
                 after: place, before: nil, filter: EventFilter(), backwards: false, limit: batchSize)
-            guard let last = batch.last else { break }
-            try await project(batch, from: place)
-            place = last.position
+            try await take(batch, from: place)
+            if batch.count < batchSize { return position }
         }
-        return place
     }
 
     /// Drops every row and the checkpoint, in one transaction; the rows come back from the log.
+    ///
+    /// The checkpoint first, as everybody does who touches both: so nobody waits in a circle.
     public func reset() async throws {
-        model.forget()
-        place = nil
         let model = model
         try await store.pool.transaction { connection in
+            try await connection.query("SELECT ledger.reset_checkpoint(\(model.name), \(Int32(model.version)))")
             for table in model.tables {
-                _ = try await connection.query("TRUNCATE views.\(identifier: table.name)")
+                try await connection.query("TRUNCATE views.\(identifier: table.name)")
             }
-            _ = try await connection.query("SELECT ledger.reset_checkpoint(\(model.name), \(Int32(model.version)))")
         }
+        forget()
+        halt = nil
+        logger.info("projection is made anew", metadata: ["projection": "\(model.name)"])
     }
 
     /// Every row of its tables, as text in a fixed order.
@@ -84,98 +125,120 @@ public actor Projector: Service {
         return lines
     }
 
-    /// Follows; true if it must not go on.
-    private func follow() async -> Bool {
+    /// Projects `batch`; if it cannot be taken whole, event by event, so that all before the one at fault are taken.
+    private func take(_ batch: [RecordedEvent], from place: GlobalPosition) async throws {
+        guard let last = batch.last else { return }
         do {
-            let start = try await catchUp()
-            for await batch in store.follow(after: start, batchSize: 500) {
-                try await project(batch, from: place ?? start)
+            try await project(batch, last, from: place)
+        } catch let unreadable as UnreadableEvent {
+            guard batch.count == 1 else {
+                var place = place
+                for recorded in batch {
+                    try await take([recorded], from: place)
+                    place = recorded.position
+                }
+                return
+            }
+            throw stop(
+                ProjectionHalt(
+                    projection: model.name, position: last.position, event: last.event.id, type: last.event.type,
+                    reason: unreadable.description))
+        }
+    }
+
+    private func project(_ batch: [RecordedEvent], _ last: RecordedEvent, from place: GlobalPosition) async throws {
+        var model = model
+        let round = round
+        do {
+            try await store.pool.transaction { connection in
+                // No flush of its own: rows and checkpoint would be lost together, and are made again.
+                let moved = try await connection.query(
+                    """
+                    SELECT ledger.move_checkpoint(\(model.name), \(Int32(model.version)), \(place.value),
+                               \(last.position.value), \(last.event.id.uuid), \(Int32(last.epoch))),
+                           set_config('synchronous_commit', 'off', true)
+                    """)
+                guard try moved.single().get(0, as: Bool.self) else {
+                    throw EventStoreFailure.unavailable("somebody else has moved \(model.name) from \(place)")
+                }
+                try await model.apply(batch, through: connection)
             }
         } catch let unreadable as UnreadableEvent {
-            poison = unreadable
-            logger.error(
-                "projector stopped: an event cannot be read",
-                metadata: ["projection": "\(model.name)", "error": "\(unreadable)"])
-            return true
+            // Rolled back; what is known still holds.
+            throw unreadable
         } catch {
-            logger.warning("projector tries again", metadata: ["projection": "\(model.name)", "error": "\(error)"])
-            model.forget()
-            place = nil
-            await BackOff.pause(after: 1)
+            // What was kept between batches, and even the checkpoint, may not be what the database has.
+            forget()
+            throw error
         }
-        return false
+        guard round == self.round else { return }
+        self.model = model
+        self.place = last.position
+        reached.raise(to: last.position)
     }
 
-    /// Waits for the end of the task: a projector that stopped does not take the service down.
-    private func rest() async {
-        while !Task.isCancelled { await BackOff.pause(after: 5) }
-    }
-
+    /// Where the rows stand; those of an older version are dropped.
     private func checkpoint() async throws -> GlobalPosition {
         if let place { return place }
+        let round = round
         let row = try await store.pool.query(
-            "SELECT \"position\", version FROM ledger.checkpoint WHERE projection = \(model.name)"
+            """
+            SELECT c.position, c.version,
+                   c.position = 0 OR EXISTS (
+                       SELECT FROM ledger.event e
+                       WHERE e.position = c.position AND e.event_id = c.event_id AND e.epoch = c.epoch)
+            FROM ledger.checkpoint c
+            WHERE c.projection = \(model.name)
+            """
         ).optional()
-        guard let row, try row.get(1, as: Int32.self) == Int32(model.version) else {
+        var found = GlobalPosition.start
+        if let row, try row.get(1, as: Int.self) >= model.version {
+            found = GlobalPosition(try row.get(0))
+            guard try row.get(1, as: Int.self) == model.version else {
+                throw stop(
+                    ProjectionHalt(
+                        projection: model.name,
+                        reason: "its rows are those of a newer build; run that one, or make the rows anew"))
+            }
+            guard try row.get(2, as: Bool.self) else {
+                throw stop(
+                    ProjectionHalt(
+                        projection: model.name, position: found,
+                        reason: "the log does not have the event that the checkpoint names: it was restored or cut "
+                            + "short; make the rows anew"))
+            }
+        } else {
             try await reset()
-            place = .start
-            return .start
+            return try await checkpoint()
         }
-        let found = GlobalPosition(try row.get(0))
-        place = found
+        if round == self.round {
+            place = found
+            reached.raise(to: found)
+        }
         return found
     }
 
-    private func project(_ batch: [RecordedEvent], from place: GlobalPosition) async throws {
-        guard let last = batch.last else { return }
-        var model = model
-        try await store.pool.transaction { connection in
-            try await model.apply(batch, through: connection)
-            let moved = try await connection.query(
-                """
-                SELECT ledger.move_checkpoint(\(model.name), \(Int32(model.version)), \(place.value),
-                    \(last.position.value), \(last.event.id.uuid), \(Int32(last.epoch)))
-                """)
-            guard try moved.single().get(0, as: Bool.self) else {
-                throw EventStoreFailure.unavailable("another projector has moved \(model.name) on from \(place)")
-            }
-        }
-        self.model = model
-        self.place = last.position
+    private func forget() {
+        model.forget()
+        place = nil
+        round += 1
+        reached = HeadSignal()
     }
-}
 
-/// Whether the read models are what the log says: made anew, and compared row by row with what stood there.
-public struct ReadModelCheck: Sendable, Equatable, Codable {
-    /// Whether every row was the same, byte for byte.
-    public var identical: Bool
-    /// Rows that were compared.
-    public var rows: Int
-    /// The head up to which both were made.
-    public var position: GlobalPosition
-    /// The first row that differs, as it stood; `nil` if none does.
-    public var before: String?
-    /// The first row that differs, as the log says.
-    public var after: String?
+    private func stop(_ halt: ProjectionHalt) -> ProjectionHalt {
+        self.halt = halt
+        logger.error(
+            "projector stopped",
+            metadata: [
+                "projection": "\(halt.projection)", "error": "\(halt.reason)",
+                "ledger.position": "\(halt.position?.description ?? "none")",
+                "event.id": "\(halt.event?.description ?? "none")", "event.type": "\(halt.type ?? "none")",
+            ])
+        return halt
+    }
 
-    /// Brings the read models up to the head, dumps them, drops them, makes them anew, and compares.
-    ///
-    /// No other projector may run on this ledger meanwhile, and nobody append.
-    public static func run(store: PostgresEventStore, logger: Logger) async throws -> ReadModelCheck {
-        var check = ReadModelCheck(identical: true, rows: 0, position: try await store.head())
-        for projector in Projector.all(store: store, logger: logger) {
-            try await projector.catchUp()
-            let stood = try await projector.dump()
-            try await projector.reset()
-            try await projector.catchUp()
-            let made = try await projector.dump()
-            check.rows += made.count
-            guard stood != made, check.identical else { continue }
-            check.identical = false
-            let index = zip(stood, made).enumerated().first { $0.element.0 != $0.element.1 }?.offset
-            check.before = index.map { stood[$0] } ?? (stood.count > made.count ? stood[made.count] : nil)
-            check.after = index.map { made[$0] } ?? (made.count > stood.count ? made[stood.count] : nil)
-        }
-        return check
+    private func report(_ error: any Error) {
+        guard !Task.isCancelled else { return }
+        logger.warning("projector tries again", metadata: ["projection": "\(model.name)", "error": "\(error)"])
     }
 }

@@ -20,6 +20,8 @@ struct RolloutRows: ReadModel {
     mutating func forget() { kept = [:] }
 
     mutating func apply(_ batch: [RecordedEvent], through connection: PostgresConnection) async throws {
+        // Folds are only kept to save work; without them they are made from the streams.
+        if kept.count > 1000 { kept = [:] }
         var touched: [StreamName: Set<Identifier>] = [:]
         for recorded in batch {
             guard let rollout = RolloutName(recorded.stream) else { continue }

@@ -139,6 +139,11 @@ public struct PostgresEventStore: EventStore, Service {
         }
     }
 
+    /// Returns when there is an event after `place`, or after a second, or when the task is cancelled.
+    func waitForNews(beyond place: GlobalPosition) async {
+        await signal.wait(beyond: place, atMost: Self.pollInterval)
+    }
+
     /// Events of a stream, read over any connection, also inside a transaction.
     static func read(
         _ stream: StreamName, after: StreamVersion, limit: Int, through connection: some PostgresQueryable
@@ -165,7 +170,7 @@ public struct PostgresEventStore: EventStore, Service {
                     after: place, before: nil, filter: EventFilter(), backwards: false, limit: batchSize)
                 guard let first = batch.first, let last = batch.last else {
                     failures = 0
-                    await signal.wait(beyond: place, atMost: Self.pollInterval)
+                    await waitForNews(beyond: place)
                     continue
                 }
                 guard first.position.value == place.value + 1, last.position.value == place.value + Int64(batch.count)

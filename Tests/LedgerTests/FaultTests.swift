@@ -1,0 +1,212 @@
+import EventSourcing
+import Foundation
+import Ledger
+import Postgres
+import TestKit
+import Testing
+
+/// What the ledger promises when connections are cut and the server falls.
+@Suite(.timeLimit(.minutes(5))) struct FaultTests {
+    @Test func `eight instances, cut connections: what was acknowledged is there, followers see it once and in order`()
+        async throws
+    {
+        try await withLedger { first, owner in
+            let pools = (0..<8).map { _ in
+                PostgresPool(owner.asLedgerService, options: PoolOptions(maximumConnections: 2), logger: silent)
+            }
+            let stores = pools.map { PostgresEventStore(pool: $0, logger: silent) }
+            let acknowledged = try await withThrowingTaskGroup(of: [Identifier].self) { group in
+                for (index, store) in stores.enumerated() {
+                    group.addTask { try await Self.write(12, startingAt: index, through: store) }
+                }
+                group.addTask { try await Self.cut(20, owner) }
+                for store in stores.prefix(3) { group.addTask { try await Self.watch(store, until: 97) } }
+                var written: [Identifier] = []
+                // The followers go on until the last event, which comes when writers and cutter are done.
+                for _ in 0..<9 { written += try await group.next() ?? [] }
+                _ = try await first.append(SampleEvents.append(to: "end-1"))
+                for try await none in group { written += none }
+                return written
+            }
+            let log = try await first.everything()
+            #expect(acknowledged.count == 96)
+            #expect(Set(log.dropLast().map(\.event.id)) == Set(acknowledged))
+            #expect(log.map(\.position.value) == Array(1...97))
+            for (_, events) in Dictionary(grouping: log, by: \.stream) {
+                #expect(events.map(\.version.value) == Array(1...Int64(events.count)))
+            }
+            for pool in pools { await pool.close() }
+        }
+    }
+
+    @Test(arguments: ["pg_terminate_backend", "pg_cancel_backend"])
+    func `an append cut between commit and reply is unknown, and recognised when it is sent again`(
+        _ cut: String
+    ) async throws {
+        try await withDurableLedger { store, owner, _ in
+            _ = try await store.append(SampleEvents.append(to: "a-1"))
+            // A standby that does not exist: commits are made, and their replies wait.
+            try await owner.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+            try await owner.query("SELECT pg_reload_conf()")
+            let append = SampleEvents.append(2, to: "a-1", after: 1)
+            async let answer = Self.attempt(append, through: store)
+            let isCut = try await eventually {
+                try await owner.query(
+                    """
+                    SELECT \(unsafeRaw: cut)(pid)
+                    FROM pg_stat_activity
+                    WHERE wait_event = 'SyncRep' AND query LIKE '%ledger.append%'
+                    """
+                ).count == 1
+            }
+            #expect(isCut)
+            let first = await answer
+            guard case .failure(.outcomeUnknown) = first else {
+                Issue.record("\(first)")
+                return
+            }
+            try await owner.query("ALTER SYSTEM RESET synchronous_standby_names")
+            try await owner.query("SELECT pg_reload_conf()")
+            let again = try await store.append(append)
+            #expect(again.isDuplicate)
+            #expect(again.version.value == 3)
+            #expect(again.position.value == 3)
+            #expect(try await store.everything().count == 3)
+        }
+    }
+
+    @Test func `a follower goes on across a crash of the server, and misses and repeats nothing`() async throws {
+        try await withDurableLedger { store, _, cluster in
+            try await withThrowingTaskGroup(of: [Identifier].self) { group in
+                group.addTask { try await Self.watch(store, until: 20) }
+                group.addTask {
+                    var written = try await Self.write(10, startingAt: 0, through: store)
+                    try await cluster.stop(mode: .immediate)
+                    async let late = Self.write(10, startingAt: 0, through: store)
+                    _ = try await cluster.start()
+                    written += try await late
+                    return written
+                }
+                let written = try await group.reduce(into: []) { $0 += $1 }
+                let log = try await store.everything()
+                #expect(Set(log.map(\.event.id)) == Set(written))
+            }
+        }
+    }
+
+    @Test func `another instance's appends are heard of without waiting for the next look`() async throws {
+        try await withLedger { near, owner in
+            let pool = PostgresPool(owner.asLedgerService, logger: silent)
+            let far = PostgresEventStore(pool: pool, logger: silent)
+            let took = try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await far.run() }
+                let began = ContinuousClock.now
+                var version: Int64 = 0
+                _ = try await near.append(SampleEvents.append(to: "a-1"))
+                for await batch in far.follow(after: .start, batchSize: 10) {
+                    version = batch.last?.version.value ?? version
+                    if version == 12 { break }
+                    _ = try await near.append(SampleEvents.append(to: "a-1", after: version))
+                }
+                group.cancelAll()
+                return ContinuousClock.now - began
+            }
+            // Twelve looks, one a second, would take longer.
+            #expect(took < .seconds(8))
+            await pool.close()
+        }
+    }
+
+    /// A store on a private server that survives its own crash, with a superuser's connection to it.
+    private func withDurableLedger(
+        _ body: (PostgresEventStore, PostgresConnection, EmbeddedCluster) async throws -> Void
+    ) async throws {
+        try await withTemporaryCluster(settings: .init()) { cluster in
+            let configuration = try await cluster.start().configuration
+            _ = try await Migrator(folder: migrationsFolder).migrate(configuration)
+            let owner = try await PostgresConnection.connect(configuration)
+            let pool = PostgresPool(configuration.asLedgerService, logger: silent)
+            do {
+                try await body(PostgresEventStore(pool: pool, logger: silent), owner, cluster)
+            } catch {
+                await owner.close()
+                await pool.close()
+                throw error
+            }
+            await owner.close()
+            await pool.close()
+        }
+    }
+
+    /// Follows from the start until `last`; nothing may be missed, repeated or out of order.
+    private static func watch(_ store: PostgresEventStore, until last: Int64) async throws -> [Identifier] {
+        var seen: [Int64] = []
+        for await batch in store.follow(after: .start, batchSize: 7) {
+            seen += batch.map(\.position.value)
+            if seen.last ?? 0 >= last { break }
+        }
+        #expect(seen == Array(1...last))
+        return []
+    }
+
+    /// Appends `count` events to five streams in turn, each until it is acknowledged; answers their ids.
+    private static func write(
+        _ count: Int, startingAt first: Int, through store: PostgresEventStore
+    ) async throws -> [Identifier] {
+        var written: [Identifier] = []
+        while written.count < count {
+            let stream = SampleEvents.stream("s-\((first + written.count) % 5)")
+            guard let version = await version(of: stream, in: store) else { continue }
+            let append = SampleEvents.append(to: stream.description, after: version.value)
+            if try await isMade(append, through: store) { written += append.events.map(\.id) }
+        }
+        return written
+    }
+
+    /// Appends; an append whose outcome is unknown is sent again as it was, until it is known.
+    private static func isMade(_ append: Append, through store: PostgresEventStore) async throws -> Bool {
+        var isUnknown = false
+        while true {
+            switch await attempt(append, through: store) {
+            case .success: return true
+            case .failure(.outcomeUnknown): isUnknown = true
+            case .failure(.unavailable) where isUnknown: continue
+            case .failure(.unavailable), .failure(.wrongExpectedVersion): return false
+            case .failure(let failure): throw failure
+            }
+        }
+    }
+
+    /// The stream's version; nil while the ledger cannot be read.
+    private static func version(of stream: StreamName, in store: PostgresEventStore) async -> StreamVersion? {
+        do {
+            return try await store.read(stream, after: .none, limit: 1000).last?.version ?? StreamVersion.none
+        } catch {
+            return nil
+        }
+    }
+
+    private static func attempt(
+        _ append: Append, through store: PostgresEventStore
+    ) async -> Result<Appended, EventStoreFailure> {
+        do { return .success(try await store.append(append)) } catch { return .failure(error) }
+    }
+
+    /// Cuts connections of the database at random.
+    private static func cut(_ times: Int, _ owner: PostgresConfiguration) async throws -> [Identifier] {
+        let connection = try await PostgresConnection.connect(owner)
+        for _ in 0..<times {
+            try await connection.query(
+                """
+                SELECT pg_terminate_backend(pid)
+                FROM pg_stat_activity
+                WHERE datname = current_database() AND pid <> pg_backend_pid()
+                ORDER BY random()
+                LIMIT 1
+                """)
+            try await connection.query("SELECT pg_sleep(0.02)")
+        }
+        await connection.close()
+        return []
+    }
+}

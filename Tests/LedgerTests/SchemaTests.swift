@@ -1,0 +1,143 @@
+import EventSourcing
+import Ledger
+import Postgres
+import TestKit
+import Testing
+
+/// What the database itself sees to, whoever asks.
+@Suite(.timeLimit(.minutes(5))) struct SchemaTests {
+    @Test(arguments: ["", "rollbook_ledger", "rollbook_service"])
+    func `neither superuser nor owner nor service changes what was appended`(_ role: String) async throws {
+        try await withLedger { store, owner in
+            _ = try await store.append(SampleEvents.append(to: "a-1", command: SampleEvents.id()))
+            let connection = try await PostgresConnection.connect(owner)
+            if !role.isEmpty { try await connection.query("SET ROLE \(identifier: role)") }
+            for table in ["event", "append_batch", "receipt", "stream", "event_type", "actor"] {
+                let column = try await connection.query(
+                    """
+                    SELECT attname::text
+                    FROM pg_attribute
+                    WHERE attrelid = \("ledger." + table)::regclass AND attnum > 0
+                    ORDER BY attnum DESC
+                    LIMIT 1
+                    """
+                ).single().get(0, as: String.self)
+                for statement: SQL in [
+                    "UPDATE ledger.\(identifier: table) SET \(identifier: column) = \(identifier: column)",
+                    "DELETE FROM ledger.\(identifier: table)", "TRUNCATE ledger.\(identifier: table) CASCADE",
+                ] {
+                    let error = await Self.error(of: statement, on: connection)
+                    #expect(error?.sqlState == .insufficientPrivilege, "\(table): \(error?.description ?? "")")
+                }
+            }
+            await connection.close()
+        }
+    }
+
+    @Test func `the service only executes, selects and keeps its read models`() async throws {
+        try await withLedger { store, owner in
+            _ = try await store.append(SampleEvents.append(to: "a-1"))
+            let service = try await PostgresConnection.connect(owner.asLedgerService)
+            for statement: SQL in [
+                "INSERT INTO ledger.stream (name) VALUES ('b-1')", "UPDATE ledger.stream_head SET version = 9",
+                "DELETE FROM ledger.checkpoint", "CREATE TABLE ledger.mine ()",
+                "ALTER TABLE ledger.event DISABLE TRIGGER ALL", "DROP TABLE ledger.event",
+                "SELECT FROM ledger.append_lock",
+            ] {
+                let error = await Self.error(of: statement, on: service)
+                #expect(error?.sqlState == .insufficientPrivilege, "\(statement.rendered.text)")
+            }
+            try await service.script("BEGIN")
+            let locked = await Self.error(of: "LOCK TABLE ledger.append_lock IN EXCLUSIVE MODE", on: service)
+            try await service.script("ROLLBACK")
+            #expect(locked?.sqlState == .insufficientPrivilege)
+            #expect(try await service.query("SELECT data->>'n' FROM ledger.event_readable").count == 1)
+            await service.close()
+        }
+    }
+
+    @Test func `the function refuses a transaction that might not see the head`() async throws {
+        try await withLedger { store, owner in
+            let service = try await PostgresConnection.connect(owner.asLedgerService)
+            for isolation in [TransactionIsolation.repeatableRead, .serializable] {
+                try await service.script("BEGIN ISOLATION LEVEL \(isolation.rawValue)")
+                let nothing = Array(repeating: "'{}'", count: 16).joined(separator: ", ")
+                let error = await Self.error(of: "SELECT ledger.append(\(unsafeRaw: nothing))", on: service)
+                try await service.script("ROLLBACK")
+                #expect(error?.message.contains("READ COMMITTED") == true)
+            }
+            await service.close()
+        }
+    }
+
+    @Test func `the content hash is what SQL makes of the columns`() async throws {
+        try await withLedger { store, owner in
+            var append = SampleEvents.append(2, to: "a-1")
+            append.events.append(
+                SampleEvents.event(
+                    by: "ü", onBehalfOf: "team", causation: append.events[0].id, data: #"{"ä": "€"}"#,
+                    metadata: #"{"request":"1"}"#))
+            _ = try await store.append(append)
+            let connection = try await PostgresConnection.connect(owner)
+            try await connection.script(
+                """
+                CREATE FUNCTION pg_temp.part(b bytea) RETURNS bytea LANGUAGE sql AS
+                $$ SELECT CASE WHEN b IS NULL THEN int4send(-1) ELSE int4send(octet_length(b)) || b END $$;
+                CREATE FUNCTION pg_temp.part(t text) RETURNS bytea LANGUAGE sql AS
+                $$ SELECT pg_temp.part(convert_to(t, 'UTF8')) $$
+                """)
+            let same = try await connection.query(
+                """
+                SELECT e.content_hash = sha256(
+                           pg_temp.part('rollbook.event.v1'::text) || pg_temp.part(t.name)
+                           || pg_temp.part(int8send((extract(epoch FROM e.occurred_at) * 1000000)::bigint))
+                           || pg_temp.part(uuid_send(e.correlation)) || pg_temp.part(uuid_send(e.causation))
+                           || pg_temp.part(a.subject) || pg_temp.part(a.issuer) || pg_temp.part(a.method)
+                           || pg_temp.part(a.on_behalf_of) || pg_temp.part(e.data) || pg_temp.part(e.metadata))
+                FROM ledger.event e
+                JOIN ledger.event_type t USING (type_id)
+                JOIN ledger.actor a USING (actor_id)
+                """
+            ).map { try $0.get(0, as: Bool.self) }
+            #expect(same == [true, true, true])
+            await connection.close()
+        }
+    }
+
+    @Test func `a second database of the same server takes the migrations though the roles exist`() async throws {
+        try await withLedger { _, _ in
+            try await withLedger { store, _ in
+                let first = try await store.append(SampleEvents.append(to: "a-1"))
+                #expect(first.position.value == 1)
+            }
+        }
+    }
+
+    @Test func `a store on a server that is not there says unavailable, and appends nothing`() async throws {
+        let nowhere = PostgresConfiguration("host=/tmp/rollbook-no-such-directory dbname=none connect_timeout=2")
+        let options = PoolOptions(acquireTimeout: .milliseconds(200))
+        let store = PostgresEventStore(pool: PostgresPool(nowhere, options: options, logger: silent), logger: silent)
+        #expect(await Self.isUnavailable { _ = try await store.append(SampleEvents.append(to: "a-1")) })
+        #expect(await Self.isUnavailable { _ = try await store.head() })
+    }
+
+    private static func isUnavailable(_ body: () async throws -> Void) async -> Bool {
+        do {
+            try await body()
+            return false
+        } catch {
+            guard case .unavailable = error as? EventStoreFailure else { return false }
+            return true
+        }
+    }
+
+    /// The server's refusal; nil if it did not refuse.
+    private static func error(of statement: SQL, on connection: PostgresConnection) async -> PostgresError? {
+        do {
+            try await connection.query(statement)
+            return nil
+        } catch {
+            return error as? PostgresError
+        }
+    }
+}
