@@ -144,14 +144,14 @@ private struct Minter {
             #expect(bench.platform.weights.last == 50)
             bench.store.goDown()
             bench.metric.say(1)
-            let rerouted = try await eventually {
+            let rerouted = try await eventually(within: .seconds(90)) {
                 bench.clock.advance(.seconds(2))
                 return bench.platform.weights.last == 0
             }
             #expect(rerouted)
             #expect(try await !bench.types().contains("rollout.aborted.v1"))
             bench.store.comeBack()
-            let told = try await eventually {
+            let told = try await eventually(within: .seconds(90)) {
                 bench.clock.advance(.seconds(1))
                 return try await bench.types().contains("rollout.aborted.v1")
             }
@@ -177,14 +177,14 @@ private struct Minter {
             }
             bench.store.goDown()
             let down = bench.clock.now()
-            let rerouted = try await eventually {
-                bench.clock.advance(.milliseconds(500))
+            let rerouted = try await eventually(within: .seconds(90)) {
+                bench.clock.advance(.seconds(2))
                 return bench.platform.weights.last == 0
             }
             #expect(rerouted)
             #expect(bench.clock.now().since(down) >= .seconds(60))
             bench.store.comeBack()
-            let told = try await eventually {
+            let told = try await eventually(within: .seconds(90)) {
                 bench.clock.advance(.seconds(1))
                 return try await bench.types().contains("rollout.aborted.v1")
             }
