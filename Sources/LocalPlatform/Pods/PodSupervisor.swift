@@ -29,6 +29,7 @@ actor PodSupervisor {
     var announced: [RolloutName: Int] = [:]
     var watchers: [UUID: AsyncStream<PodObservation>.Continuation] = [:]
     private var isResting = false
+    private var isLoaded = false
 
     init(directory: String, settings: PodSettings, traffic: any PodTraffic, logger: Logger) {
         store = PodStore(directory: directory)
@@ -41,11 +42,7 @@ actor PodSupervisor {
     ///
     /// - Throws: `.unavailable` if the state files cannot be read, or traffic cannot be asked.
     func start() async throws(PlatformFailure) {
-        do {
-            try store.prepare()
-            for rollout in try store.allRollouts() { wanted[rollout.rollout] = rollout }
-            for record in try store.allPods() { pods[record.uid] = Pod(record: record) }
-        } catch { throw PlatformFailure(.unavailable, "pods: \(error)") }
+        try load()
         for rollout in Set(pods.values.map(\.record.rollout)).union(wanted.keys) {
             announced[rollout] = try await traffic.generation(of: rollout)
         }
@@ -61,6 +58,16 @@ actor PodSupervisor {
         for rollout in announced.keys { await announce(rollout) }
     }
 
+    /// Reads what an earlier run left; nobody looks after it yet.
+    private func load() throws(PlatformFailure) {
+        do {
+            try store.prepare()
+            for rollout in try store.allRollouts() { wanted[rollout.rollout] = rollout }
+            for record in try store.allPods() { pods[record.uid] = Pod(record: record) }
+        } catch { throw PlatformFailure(.unavailable, "pods: \(error)") }
+        isLoaded = true
+    }
+
     /// Ends the looking after; the pods go on.
     ///
     /// Returns when nothing of ours runs any more.
@@ -74,11 +81,16 @@ actor PodSupervisor {
         watchers = [:]
     }
 
-    /// Ends every pod, each within its grace, also after `rest`; no set wants a pod then.
+    /// Ends every pod, each within its grace, also after `rest` and without `start`; no set wants a pod then.
     ///
     /// Returns when all are gone.
     func endAll() async throws(PlatformFailure) {
         isResting = false
+        if !isLoaded {
+            // Another program than the one that started the pods, `rollbook down` say: none is known here yet.
+            try load()
+            takeUp()
+        }
         for rollout in wanted.keys.sorted() {
             guard var entry = wanted[rollout] else { continue }
             for hash in entry.sets.keys { entry.sets[hash]?.replicas = 0 }
