@@ -30,7 +30,7 @@ import Testing
     @Test func `an uncancellable statement runs to its end`() async throws {
         try await withTemporaryPool(connections: 2) { pool in
             // Awaited below.
-            let task = Task { try await pool.query("SELECT pg_sleep(0.3), 7 AS n /* mark-b */", .uncancellable) }
+            let task = Task { try await pool.query("SELECT pg_sleep(4), 7 AS n /* mark-b */", .uncancellable) }
             try await expectEventually { try await runs("mark-b", in: pool) }
             task.cancel()
             #expect(try await task.value.single().get("n", as: Int.self) == 7)

@@ -2,7 +2,7 @@ import Delivery
 import Glibc
 
 /// Ports of loopback.
-enum LoopbackPort {
+public enum LoopbackPort {
     /// A port of `range` that nobody listens on and that is not in `taken`.
     ///
     /// - Throws: `.unavailable` if there is none.
@@ -17,7 +17,7 @@ enum LoopbackPort {
     }
 
     /// Whether a process could listen there now.
-    static func isFree(_ port: Int) -> Bool {
+    public static func isFree(_ port: Int) -> Bool {
         let descriptor = socket(AF_INET, streamSocket, 0)
         guard descriptor >= 0 else { return false }
         defer { close(descriptor) }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import LocalPlatform
 import Logging
 import Postgres
@@ -16,6 +17,12 @@ struct Down: AsyncParsableCommand {
         try await ServeFailure.worded {
             let logger = Logger(label: "rollbook.down")
             let directory = DataDirectory(data)
+            guard FileManager.default.fileExists(atPath: directory.path) else {
+                throw ServeFailure(
+                    "there is no data directory \(directory.path): give the --data that `serve` was given")
+            }
+            let lock = try InstanceLock(directory)
+            defer { lock.release() }
             let (platform, prometheus) = try PlatformOptions.parse([]).platform(directory, logger)
             try await platform.end()
             if let prometheus {

@@ -42,6 +42,15 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "trace, debug, info, notice, warning or error.")
     var logLevel: Logger.Level = .info
 
+    func validate() throws {
+        guard (1...65535).contains(port) else {
+            throw ValidationError("--port is \(port): give a port from 1 to 65535")
+        }
+        guard Set([port, platform.trafficPort, platform.prometheusPort]).count == 3 else {
+            throw ValidationError("--port, --traffic-port and --prometheus-port must differ")
+        }
+    }
+
     func run() async throws {
         try await ServeFailure.worded { try await serve() }
     }
@@ -54,6 +63,11 @@ struct Serve: AsyncParsableCommand {
         try FileManager.default.createDirectory(atPath: data.path, withIntermediateDirectories: true)
         let lock = try InstanceLock(data)
         defer { lock.release() }
+        // What is wrong with the call is said before anything is started.
+        let detours = try detours()
+        guard LoopbackPort.isFree(port) else {
+            throw ServeFailure("port \(port) is taken: end what listens there, or give another --port")
+        }
 
         let (configuration, _) = try await ledger.open(logger)
         for migration in try await ledger.migrate(configuration) {
@@ -82,7 +96,7 @@ struct Serve: AsyncParsableCommand {
                 store: store, handler: handler, workloads: local.workloads, router: router,
                 sources: [
                     PrometheusMetricSource(
-                        client: TransferClient(), addresses: AddressBook(try detours()), now: { clock.now() })
+                        client: TransferClient(), addresses: AddressBook(detours), now: { clock.now() })
                 ], clock: clock, mint: mint),
             instance: name, logger: logger)
         services.append(control)
