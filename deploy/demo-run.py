@@ -5,6 +5,7 @@ import datetime
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -127,6 +128,19 @@ class Demo:
             time.sleep(0.25)
         raise SystemExit(f"the rollout did not become {' or '.join(wanted)} within {seconds} s")
 
+    def wait_whole(self, seconds):
+        """Waits until the stable set has all its pods: after a second start they are started anew."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            view = self.view()
+            stable = [r["set"] for r in view["revisions"] if r.get("set") and r["set"]["role"] == "stable"]
+            if stable and stable[0]["available"] >= view["replicas"]["desired"]:
+                # What is ready reaches nginx at once; a second is for the slowest machine.
+                time.sleep(1)
+                return view
+            time.sleep(0.25)
+        raise SystemExit(f"the stable set was not whole within {seconds} s")
+
     def events(self):
         events, after = [], 0
         while True:
@@ -153,6 +167,9 @@ class Demo:
 
     def run(self):
         WORK.mkdir(parents=True, exist_ok=True)
+        # Metrics of an earlier run are no part of the ledger, and the query looks five minutes back: the errors of the
+        # last broken canary would count against the next good one.
+        shutil.rmtree(DATA / "prometheus" / "data", ignore_errors=True)
         started = time.time()
         say(f"Rollbook serves on {self.server} (ledger, pods and logs below {DATA.name}/)")
         self.start(
@@ -165,7 +182,8 @@ class Demo:
                   " events")
         else:
             self.rollbook("apply", "-f", "deploy/example/payments-api.yaml")
-        first = self.wait_phase({"Healthy", "Degraded"}, None, 120)
+        self.wait_phase({"Healthy", "Degraded"}, None, 120)
+        first = self.wait_whole(60)
         releases = max((revision["number"] for revision in first["revisions"]), default=1)
         good, bad = f"1.{4 + releases}.0", f"1.{4 + releases}.0-broken"
 
