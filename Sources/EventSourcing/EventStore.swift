@@ -141,9 +141,3 @@ public protocol EventFollower: Sendable {
 
 /// The whole port to the log.
 public typealias EventStore = EventAppender & EventReader & EventFollower
-
-/// Where each projector stands; the place moves in the same transaction as the rows it stands for.
-public protocol Checkpoints: Sendable {
-    /// The place of `projection`; `.start` if it has none.
-    func checkpoint(of projection: String) async throws(EventStoreFailure) -> GlobalPosition
-}

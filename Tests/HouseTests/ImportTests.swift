@@ -16,7 +16,7 @@ import Testing
 
     /// Packages and system modules that a room may use besides.
     private static let outside: [String: Set<String>] = [
-        "Delivery": ["Yams", "Crypto"], "Control": ["Logging", "ServiceLifecycle", "Collections"],
+        "Delivery": ["Yams", "Crypto"], "Control": ["Logging", "ServiceLifecycle"],
         "Postgres": ["Logging", "Crypto"], "Ledger": ["Logging", "ServiceLifecycle", "Crypto"],
         "MetricSources": ["Crypto"], "LocalPlatform": ["Logging"],
         "API": ["Hummingbird", "HTTPTypes", "Logging", "NIOCore", "ServiceLifecycle"],
