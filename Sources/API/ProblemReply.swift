@@ -185,6 +185,11 @@ extension APIProblem {
             ProblemDocument(
                 "conflict", 409, "Others changed the stream at the same time",
                 "\(stream) is at version \(actual), not \(expected): try again", retry: true)
+        case .commandReused(let command, let stream):
+            ProblemDocument(
+                "idempotency-key-reused", 422, "This Idempotency-Key was given for another order",
+                "\(command) was given before for another order to \(stream); mint a new key for each order, and send a "
+                    + "repeat unchanged")
         case .rejected(let why):
             ProblemDocument("rejected", 500, "The ledger does not accept what was to be recorded", why)
         }

@@ -12,11 +12,15 @@ public struct CommandContext: Sendable, Hashable {
     public var metadata: String
     /// Whether a receipt is kept, so that a repeat of `id` gets the first answer.
     public var keepsReceipt: Bool
+    /// A digest of what is ordered; with a receipt, `id` given again with another one is refused.
+    public var fingerprint: [UInt8]?
+    /// The lease under which the command is given; `nil` for people's.
+    public var fence: Fence?
 
     /// Makes a context.
     public init(
         id: Identifier, at: Instant, actor: EventActor, causation: Identifier? = nil, metadata: String = "{}",
-        keepsReceipt: Bool = false
+        keepsReceipt: Bool = false, fingerprint: [UInt8]? = nil, fence: Fence? = nil
     ) {
         self.id = id
         self.at = at
@@ -24,6 +28,8 @@ public struct CommandContext: Sendable, Hashable {
         self.causation = causation
         self.metadata = metadata
         self.keepsReceipt = keepsReceipt
+        self.fingerprint = fingerprint
+        self.fence = fence
     }
 }
 
@@ -107,7 +113,7 @@ public actor CommandHandler<D: StreamDecider> {
     public func handle(
         _ command: D.Command, on stream: StreamName, context: CommandContext
     ) async throws(Failure) -> Handled<D.State> {
-        if context.keepsReceipt, let first = try await receipt(context.id, stream) {
+        if context.keepsReceipt, let first = try await receipt(context, stream) {
             let (_, state) = try await load(stream)
             return Handled(
                 state: state, version: first.version, position: first.position, events: [], isDuplicate: true)
@@ -139,7 +145,8 @@ public actor CommandHandler<D: StreamDecider> {
             let events = envelope(decided, evolving: &state, context: context)
             let append = Append(
                 stream: stream, expecting: .exactly(version), events: events,
-                command: context.keepsReceipt ? context.id : nil)
+                command: context.keepsReceipt ? context.id : nil, fingerprint: context.fingerprint,
+                fence: context.fence)
             do {
                 let appended = try await commit(append)
                 keep(stream, appended.version, state)
@@ -168,8 +175,10 @@ public actor CommandHandler<D: StreamDecider> {
         }
     }
 
-    private func receipt(_ id: Identifier, _ stream: StreamName) async throws(Failure) -> Appended? {
-        do { return try await store.receipt(for: id, on: stream) } catch { throw .store(error) }
+    private func receipt(_ context: CommandContext, _ stream: StreamName) async throws(Failure) -> Appended? {
+        do {
+            return try await store.receipt(for: context.id, fingerprint: context.fingerprint, on: stream)
+        } catch { throw .store(error) }
     }
 
     /// Each event names the one before it in the same append as its cause; the first names what led to the command.

@@ -18,13 +18,36 @@ public struct Append: Sendable {
     public var events: [NewEvent]
     /// The command that is answered by this append; a receipt is kept under it.
     public var command: Identifier?
+    /// A digest of what the command orders, kept in the receipt: its id given again for another order is refused.
+    public var fingerprint: [UInt8]?
+    /// The lease that the append is made under; once somebody else has taken it over, the append is refused.
+    public var fence: Fence?
 
     /// Makes an append.
-    public init(stream: StreamName, expecting: ExpectedVersion, events: [NewEvent], command: Identifier? = nil) {
+    public init(
+        stream: StreamName, expecting: ExpectedVersion, events: [NewEvent], command: Identifier? = nil,
+        fingerprint: [UInt8]? = nil, fence: Fence? = nil
+    ) {
         self.stream = stream
         self.expecting = expecting
         self.events = events
         self.command = command
+        self.fingerprint = fingerprint
+        self.fence = fence
+    }
+}
+
+/// One holding of a lease, as an append names it: each new holder gets a greater epoch, which shuts out those before.
+public struct Fence: Sendable, Hashable {
+    /// The lease's name.
+    public var lease: String
+    /// The holding's number, from 1.
+    public var epoch: Int64
+
+    /// Names a holding.
+    public init(lease: String, epoch: Int64) {
+        self.lease = lease
+        self.epoch = epoch
     }
 }
 
@@ -60,18 +83,25 @@ public enum EventStoreFailure: Error, Sendable, Equatable {
     case rejected(String)
     /// A lease that the append named is held by somebody else.
     case fenced(String)
+    /// The command's id was given before, on this stream, for another order.
+    case commandReused(Identifier, stream: StreamName)
 }
 
 /// Appends events to streams; the first half of the port to the log.
 public protocol EventAppender: Sendable {
     /// Appends all of `append.events`, or none, and answers only when they are durable.
     ///
-    /// Repeating an append with the same event ids (or the same command id) answers `isDuplicate` with the first result.
+    /// An append that repeats another one at the same version with the same event ids, or with the same command id and
+    /// fingerprint, answers `isDuplicate` with the first result.
     /// - Throws: Each case of ``EventStoreFailure``.
     func append(_ append: Append) async throws(EventStoreFailure) -> Appended
 
     /// The answer that was first given to `command` on `stream`, if it has a receipt.
-    func receipt(for command: Identifier, on stream: StreamName) async throws(EventStoreFailure) -> Appended?
+    ///
+    /// - Throws: ``EventStoreFailure``; `.commandReused` if the receipt is that of an order with another fingerprint.
+    func receipt(
+        for command: Identifier, fingerprint: [UInt8]?, on stream: StreamName
+    ) async throws(EventStoreFailure) -> Appended?
 }
 
 /// Which events a read of the whole log wants; an empty filter wants all.

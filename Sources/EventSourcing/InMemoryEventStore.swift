@@ -11,8 +11,8 @@ public final class InMemoryEventStore: EventStore {
         var log: [RecordedEvent] = []
         /// Places in `log`, in order of version.
         var streams: [StreamName: [Int]] = [:]
-        var placeOfEvent: [Identifier: Int] = [:]
-        var receipts: [Receipt: Appended] = [:]
+        var receipts: [Receipt: (answer: Appended, fingerprint: [UInt8]?)] = [:]
+        var leaseEpochs: [String: Int64] = [:]
     }
 
     private let state = Mutex(State())
@@ -37,8 +37,17 @@ public final class InMemoryEventStore: EventStore {
     }
 
     /// The first answer to a command.
-    public func receipt(for command: Identifier, on stream: StreamName) async throws(EventStoreFailure) -> Appended? {
-        state.withLock { $0.receipts[Receipt(command: command, stream: stream)] }
+    public func receipt(
+        for command: Identifier, fingerprint: [UInt8]?, on stream: StreamName
+    ) async throws(EventStoreFailure) -> Appended? {
+        guard let first = state.withLock({ $0.receipts[Receipt(command: command, stream: stream)] }) else { return nil }
+        guard first.fingerprint == fingerprint else { throw .commandReused(command, stream: stream) }
+        return first.answer
+    }
+
+    /// Says that the holding of a lease has this epoch from now on: appends under an earlier one are refused.
+    public func fence(_ lease: String, epoch: Int64) {
+        state.withLock { $0.leaseEpochs[lease] = epoch }
     }
 
     /// Reads a stream.
@@ -93,9 +102,16 @@ public final class InMemoryEventStore: EventStore {
         _ append: Append, to state: inout State, at now: Instant
     ) -> Result<Appended, EventStoreFailure> {
         let receipt = append.command.map { Receipt(command: $0, stream: append.stream) }
-        if let receipt, let first = state.receipts[receipt] { return .success(first) }
-        let known = append.events.compactMap { state.placeOfEvent[$0.id] }
-        if !known.isEmpty { return duplicate(append, known: known.map { state.log[$0] }) }
+        if let receipt, let first = state.receipts[receipt] {
+            guard first.fingerprint == append.fingerprint else {
+                return .failure(.commandReused(receipt.command, stream: append.stream))
+            }
+            return .success(first.answer)
+        }
+        if let first = firstAnswer(to: append, in: state) { return .success(first) }
+        if let fence = append.fence, state.leaseEpochs[fence.lease] != fence.epoch {
+            return .failure(.fenced(by: fence))
+        }
         let actual = StreamVersion(Int64(state.streams[append.stream, default: []].count))
         if case .exactly(let expected) = append.expecting, expected != actual {
             return .failure(.wrongExpectedVersion(stream: append.stream, expected: expected, actual: actual))
@@ -104,7 +120,6 @@ public final class InMemoryEventStore: EventStore {
         var version = actual
         for event in append.events {
             version = version.next
-            state.placeOfEvent[event.id] = state.log.count
             state.streams[append.stream, default: []].append(state.log.count)
             state.log.append(
                 RecordedEvent(
@@ -113,30 +128,26 @@ public final class InMemoryEventStore: EventStore {
         }
         let position = GlobalPosition(Int64(state.log.count))
         if let receipt {
-            state.receipts[receipt] = Appended(
-                version: version, position: position, recordedAt: recordedAt, isDuplicate: true)
+            let answer = Appended(version: version, position: position, recordedAt: recordedAt, isDuplicate: true)
+            state.receipts[receipt] = (answer, append.fingerprint)
         }
         return .success(
             Appended(version: version, position: position, recordedAt: recordedAt, isDuplicate: false))
     }
 
-    private static func duplicate(
-        _ append: Append, known: [RecordedEvent]
-    ) -> Result<Appended, EventStoreFailure> {
-        guard known.count == append.events.count, known.allSatisfy({ $0.stream == append.stream }),
-            let first = known.map(\.version).min(), let last = known.max(by: { $0.position < $1.position }),
-            last.version.value - first.value + 1 == Int64(known.count)
-        else { return .failure(.reusedEventID(append)) }
-        return .success(
-            Appended(version: last.version, position: last.position, recordedAt: last.recordedAt, isDuplicate: true))
+    /// The first answer to an append whose events stand just where it wants them.
+    private static func firstAnswer(to append: Append, in state: State) -> Appended? {
+        guard case .exactly(let expected) = append.expecting, !append.events.isEmpty else { return nil }
+        let standing = state.streams[append.stream, default: []].dropFirst(Int(clamping: expected.value))
+            .prefix(append.events.count).map { state.log[$0] }
+        guard let last = standing.last, standing.map(\.event.id) == append.events.map(\.id) else { return nil }
+        return Appended(version: last.version, position: last.position, recordedAt: last.recordedAt, isDuplicate: true)
     }
 }
 
 extension EventStoreFailure {
-    /// Some, not all, events of `append` stand in the log already, or they stand elsewhere.
-    public static func reusedEventID(_ append: Append) -> EventStoreFailure {
-        .rejected(
-            "an append to \(append.stream) reuses the id of an event that stands elsewhere in the log; "
-                + "mint new ids for new events, and send a repeat unchanged")
+    /// Somebody else holds the lease by now.
+    public static func fenced(by fence: Fence) -> EventStoreFailure {
+        .fenced("lease \(fence.lease) is no longer that of epoch \(fence.epoch): somebody else has taken it over")
     }
 }

@@ -73,9 +73,11 @@ final class FaultyStore: EventAppender, EventReader, EventFollower {
         return try await base.append(append)
     }
 
-    func receipt(for command: Identifier, on stream: StreamName) async throws(EventStoreFailure) -> Appended? {
+    func receipt(
+        for command: Identifier, fingerprint: [UInt8]?, on stream: StreamName
+    ) async throws(EventStoreFailure) -> Appended? {
         try check()
-        return try await base.receipt(for: command, on: stream)
+        return try await base.receipt(for: command, fingerprint: fingerprint, on: stream)
     }
 
     func read(

@@ -12,7 +12,10 @@ import Testing
             _ = try await store.append(SampleEvents.append(to: "a-1", command: SampleEvents.id()))
             let connection = try await PostgresConnection.connect(owner)
             if !role.isEmpty { try await connection.query("SET ROLE \(identifier: role)") }
-            for table in ["event", "append_batch", "receipt", "stream", "event_type", "actor"] {
+            let partition = try await connection.query(
+                "SELECT table_name FROM ledger.event_partition ORDER BY first_position LIMIT 1"
+            ).single().get(0, as: String.self)
+            for table in ["event", partition, "append_batch", "receipt", "stream", "event_type", "actor"] {
                 let column = try await connection.query(
                     """
                     SELECT attname::text
@@ -39,7 +42,7 @@ import Testing
             _ = try await store.append(SampleEvents.append(to: "a-1"))
             let service = try await PostgresConnection.connect(owner.asLedgerService)
             for statement: SQL in [
-                "INSERT INTO ledger.stream (name) VALUES ('b-1')", "UPDATE ledger.stream_head SET version = 9",
+                "INSERT INTO ledger.stream (name) VALUES ('b-1')", "UPDATE ledger.lease SET epoch = 9",
                 "DELETE FROM ledger.checkpoint", "CREATE TABLE ledger.mine ()",
                 "ALTER TABLE ledger.event DISABLE TRIGGER ALL", "DROP TABLE ledger.event",
                 "SELECT FROM ledger.append_lock",
@@ -61,10 +64,15 @@ import Testing
             let service = try await PostgresConnection.connect(owner.asLedgerService)
             for isolation in [TransactionIsolation.repeatableRead, .serializable] {
                 try await service.script("BEGIN ISOLATION LEVEL \(isolation.rawValue)")
-                let nothing = Array(repeating: "'{}'", count: 16).joined(separator: ", ")
-                let error = await Self.error(of: "SELECT ledger.append(\(unsafeRaw: nothing))", on: service)
+                for (function, argument, count) in [("append", "'{}'", 7), ("append_one", "NULL", 13)] {
+                    let nothing = Array(repeating: argument, count: count).joined(separator: ", ")
+                    try await service.script("SAVEPOINT before")
+                    let error = await Self.error(
+                        of: "SELECT ledger.\(identifier: function)(\(unsafeRaw: nothing))", on: service)
+                    try await service.script("ROLLBACK TO before")
+                    #expect(error?.message.contains("READ COMMITTED") == true, "\(function)")
+                }
                 try await service.script("ROLLBACK")
-                #expect(error?.message.contains("READ COMMITTED") == true)
             }
             await service.close()
         }

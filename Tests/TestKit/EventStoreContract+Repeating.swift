@@ -14,35 +14,63 @@ extension EventStoreContract {
                 try same(repeated, first)
                 try same(try await store.head().value, 6)
             },
-            EventStoreContract("the id of an event that stands in the log is refused for another append") { store in
+            EventStoreContract("only the same events at the same version are a repeat") { store in
                 let first = SampleEvents.append(2, to: "a-1")
                 _ = try await store.append(first)
-                var part = SampleEvents.append(to: "a-1", after: 2)
-                part.events.append(first.events[1])
-                var elsewhere = SampleEvents.append(to: "b-1")
-                elsewhere.events = [first.events[0]]
-                var twice = SampleEvents.append(to: "b-1")
-                twice.events += twice.events
-                for append in [part, elsewhere, twice] {
-                    guard case .rejected = try await refused(append, by: store) else {
-                        throw Breach(description: "a reused id must be rejected")
-                    }
+                _ = try await store.append(SampleEvents.append(to: "b-1"))
+                var longer = first
+                longer.events += SampleEvents.append(to: "a-1").events
+                var swapped = first
+                swapped.events.reverse()
+                for append in [longer, swapped, SampleEvents.append(2, to: "a-1")] {
+                    let failure = try await refused(append, by: store)
+                    try same(
+                        failure,
+                        .wrongExpectedVersion(
+                            stream: SampleEvents.stream("a-1"), expected: .none, actual: StreamVersion(2)))
                 }
-                try same(try await store.head().value, 2)
+                var twice = SampleEvents.append(to: "b-1", after: 1)
+                twice.events += twice.events
+                guard case .rejected = try await refused(twice, by: store) else {
+                    throw Breach(description: "one id twice in an append must be rejected")
+                }
+                try same(try await store.head().value, 3)
             },
             EventStoreContract("a repeat of a command gets its receipt, also with other events") { store in
                 let command = SampleEvents.id()
                 let stream = SampleEvents.stream("a-1")
-                try same(try await store.receipt(for: command, on: stream), nil)
+                try same(try await store.receipt(for: command, fingerprint: nil, on: stream), nil)
                 var first = try await store.append(SampleEvents.append(2, to: "a-1", command: command))
                 let repeated = try await store.append(SampleEvents.append(1, to: "a-1", after: 2, command: command))
                 first.isDuplicate = true
                 try same(repeated, first)
-                try same(try await store.receipt(for: command, on: stream), first)
-                try same(try await store.receipt(for: command, on: SampleEvents.stream("b-1")), nil)
-                try same(try await store.receipt(for: SampleEvents.id(), on: stream), nil)
+                try same(try await store.receipt(for: command, fingerprint: nil, on: stream), first)
+                try same(try await store.receipt(for: command, fingerprint: nil, on: SampleEvents.stream("b-1")), nil)
+                try same(try await store.receipt(for: SampleEvents.id(), fingerprint: nil, on: stream), nil)
                 let other = try await store.append(SampleEvents.append(1, to: "b-1", command: command))
                 try expect(!other.isDuplicate, "a receipt belongs to one stream")
+            },
+            EventStoreContract("a command id that stands for another order is refused, and changes nothing") { store in
+                let command = SampleEvents.id()
+                let stream = SampleEvents.stream("a-1")
+                var order = SampleEvents.append(to: "a-1", command: command)
+                order.fingerprint = [1, 2, 3]
+                var first = try await store.append(order)
+                first.isDuplicate = true
+                try same(try await store.append(order), first)
+                try same(try await store.receipt(for: command, fingerprint: [1, 2, 3], on: stream), first)
+                for other: [UInt8]? in [[1, 2, 4], [], nil] {
+                    var again = SampleEvents.append(to: "a-1", after: 1, command: command)
+                    again.fingerprint = other
+                    try same(try await refused(again, by: store), .commandReused(command, stream: stream))
+                    do {
+                        _ = try await store.receipt(for: command, fingerprint: other, on: stream)
+                        throw Breach(description: "the receipt of another order must not be given")
+                    } catch let failure as EventStoreFailure {
+                        try same(failure, .commandReused(command, stream: stream))
+                    }
+                }
+                try same(try await store.head().value, 1)
             },
             EventStoreContract("an answer without events leaves a receipt at the head of the log") { store in
                 _ = try await store.append(SampleEvents.append(3, to: "a-1"))
@@ -55,7 +83,7 @@ extension EventStoreContract {
                 let repeated = try await store.append(nothing)
                 first.isDuplicate = true
                 try same(repeated, first)
-                try same(try await store.receipt(for: command, on: SampleEvents.stream("b-1")), first)
+                try same(try await store.receipt(for: command, fingerprint: nil, on: SampleEvents.stream("b-1")), first)
                 let stale = SampleEvents.append(0, to: "b-1", after: 0, command: SampleEvents.id())
                 guard case .wrongExpectedVersion = try await refused(stale, by: store) else {
                     throw Breach(description: "an answer that a stale state led to must be refused")

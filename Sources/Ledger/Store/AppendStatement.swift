@@ -2,81 +2,188 @@ internal import EventSourcing
 internal import Foundation
 internal import Postgres
 
-/// An append on its way, with what is computed before it stands in line.
-struct PreparedAppend: Sendable {
-    let append: Append
-    let hashes: [[UInt8]]
-    /// Roughly what it weighs on the wire.
-    let bytes: Int
+/// The statements that write: the calls of `ledger.append` and `ledger.append_one`, and what they answer.
+struct AppendStatement {
+    /// The type `ledger.new_event` and its array on this server.
+    let newEvent: (element: PostgresType, array: PostgresType)
 
-    init(_ append: Append) {
-        self.append = append
-        hashes = append.events.map(ContentHash.of)
-        bytes = append.events.reduce(200) { $0 + 300 + $1.data.utf8.count + $1.metadata.utf8.count }
+    /// Looks the types up.
+    init(_ connection: PostgresConnection) async throws {
+        let row = try await connection.query(
+            """
+            SELECT t.oid::bigint, t.typarray::bigint
+            FROM pg_type t
+            WHERE t.oid = 'ledger.new_event'::regtype
+            """, .uncancellable
+        ).single()
+        newEvent = (
+            PostgresType(rawValue: UInt32(try row.get(0, as: Int64.self))),
+            PostgresType(rawValue: UInt32(try row.get(1, as: Int64.self)))
+        )
     }
-}
 
-/// The one statement that writes: the call of `ledger.append` for a batch of requests, and its answers.
-enum AppendStatement {
-    /// The call; a stream at most once in `batch`.
-    static func call(_ batch: [PreparedAppend]) -> SQL {
+    // MARK: Many
+
+    /// The call for several requests; a stream at most once in `batch`.
+    func call(_ batch: [PreparedAppend], _ ids: NameRegister.Ids) throws -> SQL {
         let requests = batch.map(\.append)
-        let events = requests.enumerated().flatMap { index, request in
-            request.events.map { (request: Int32(index + 1), event: $0) }
-        }
-        func column<Value>(_ value: (NewEvent) -> Value) -> [Value] { events.map { value($0.event) } }
+        let streams = try requests.map { try ids.id(of: $0.stream) }
+        let events = try encoded(batch, streams, ids)
+        let hasCommands = requests.contains { $0.command != nil }
+        let hasFences = requests.contains { $0.fence != nil }
         return """
-            SELECT status, version, position, recorded_at
+            SELECT first_position, recorded_at, status, version, position, at
             FROM ledger.append(
-                \(requests.map(\.stream.description)),
-                \(requests.map(\.expecting.version)),
-                \(requests.map { $0.command?.uuid }),
-                \(events.map(\.request)),
-                \(column(\.id.uuid)),
-                \(column(\.type)),
-                \(column { PostgresInstant(microsecondsSinceEpoch: $0.occurredAt.microseconds) }),
-                \(column(\.actor.subject)),
-                \(column(\.actor.issuer)),
-                \(column(\.actor.method.rawValue)),
-                \(column(\.actor.onBehalfOf)),
-                \(column { $0.causation?.uuid }),
-                \(column(\.correlation.uuid)),
-                \(batch.flatMap(\.hashes)),
-                \(column(\.data)),
-                \(column(\.metadata)))
+                \(streams), \(requests.map(\.expecting.version)), \(events),
+                \(hasCommands ? requests.map { $0.command?.uuid } : nil),
+                \(hasCommands ? requests.map { $0.fingerprint.map { Data($0) } } : nil),
+                \(hasFences ? requests.map { $0.fence?.lease } : nil),
+                \(hasFences ? requests.map { $0.fence?.epoch } : nil))
             """
     }
 
     /// The answer to each request of `batch`, in order.
-    static func answers(
+    func answers(
         _ result: PostgresResult, to batch: [PreparedAppend]
     ) throws -> [Result<Appended, EventStoreFailure>] {
-        guard result.count == batch.count else {
+        let row = try result.single()
+        guard let statuses = try row.get(2, as: [String]?.self) else {
+            var position: Int64 = try row.get(0)
+            let recordedAt = Instant(try row.get(1, as: PostgresInstant.self))
+            return batch.map { request in
+                position += Int64(request.append.events.count)
+                let version = (request.append.expecting.version ?? 0) + Int64(request.append.events.count)
+                return .success(
+                    Appended(
+                        version: StreamVersion(version), position: GlobalPosition(position - 1),
+                        recordedAt: recordedAt, isDuplicate: false))
+            }
+        }
+        let versions = try row.get(3, as: [Int64].self)
+        let positions = try row.get(4, as: [Int64?].self)
+        let times = try row.get(5, as: [PostgresInstant?].self)
+        guard [statuses.count, versions.count, positions.count, times.count].allSatisfy({ $0 == batch.count }) else {
             throw PostgresError(
-                .protocolViolation, "ledger.append gave \(result.count) answers to \(batch.count) requests",
+                .protocolViolation, "ledger.append gave \(statuses.count) answers to \(batch.count) requests",
                 outcomeUnknown: true)
         }
-        return try zip(result, batch).map { row, request in try answer(row, to: request.append) }
+        return try batch.indices.map { index in
+            try answer(
+                statuses[index], versions[index], positions[index], times[index], to: batch[index].append)
+        }
     }
 
-    private static func answer(
-        _ row: PostgresRow, to request: Append
+    private func answer(
+        _ status: String, _ version: Int64, _ position: Int64?, _ time: PostgresInstant?, to request: Append
     ) throws -> Result<Appended, EventStoreFailure> {
-        let status = try row.get(0, as: String.self)
-        switch status {
-        case "appended", "duplicate":
+        switch (status, position, time) {
+        case ("appended", let position?, let time?), ("duplicate", let position?, let time?):
             return .success(
                 Appended(
-                    version: StreamVersion(try row.get(1)), position: GlobalPosition(try row.get(2)),
-                    recordedAt: Instant(try row.get(3)), isDuplicate: status == "duplicate"))
-        case "conflict":
+                    version: StreamVersion(version), position: GlobalPosition(position),
+                    recordedAt: Instant(time), isDuplicate: status == "duplicate"))
+        case ("conflict", _, _):
             return .failure(
                 .wrongExpectedVersion(
                     stream: request.stream, expected: StreamVersion(request.expecting.version ?? 0),
-                    actual: StreamVersion(try row.get(1))))
-        case "reused": return .failure(.reusedEventID(request))
-        default: throw PostgresError(.protocolViolation, "ledger.append answered \"\(status)\"", outcomeUnknown: true)
+                    actual: StreamVersion(version)))
+        case ("fenced", _, _):
+            guard let fence = request.fence else { break }
+            return .failure(.fenced(by: fence))
+        case ("reused", _, _):
+            guard let command = request.command else { break }
+            return .failure(.commandReused(command, stream: request.stream))
+        default: break
         }
+        throw PostgresError(.protocolViolation, "ledger.append answered \"\(status)\"", outcomeUnknown: true)
+    }
+
+    /// All events as one array of the composite type, in binary form.
+    ///
+    /// - Source: PostgreSQL `array_recv` and `record_recv`: of each field its type, its length and its bytes.
+    private func encoded(
+        _ batch: [PreparedAppend], _ streams: [Int64], _ ids: NameRegister.Ids
+    ) throws -> PostgresValue {
+        let count = batch.reduce(0) { $0 + $1.append.events.count }
+        var array = ByteWriter(capacity: batch.reduce(32) { $0 + $1.bytes })
+        array.int32(count == 0 ? 0 : 1)
+        array.int32(0)
+        array.int32(Int32(bitPattern: newEvent.element.rawValue))
+        if count > 0 {
+            array.int32(Int32(count))
+            array.int32(1)
+        }
+        for (request, stream) in zip(batch, streams) {
+            for (event, hash) in zip(request.append.events, request.hashes) {
+                let (type, actor) = (try ids.id(ofType: event.type), try ids.id(of: event.actor))
+                array.counted { record in
+                    record.int32(10)
+                    record.field(.int8) { $0.int64(stream) }
+                    record.field(.uuid) { $0.uuid(event.id.uuid) }
+                    record.field(.int4) { $0.int32(type) }
+                    record.field(.int4) { $0.int32(actor) }
+                    record.field(.timestamptz) { $0.int64(PostgresInstant(event.occurredAt).microsecondsSince2000) }
+                    if let causation = event.causation {
+                        record.field(.uuid) { $0.uuid(causation.uuid) }
+                    } else {
+                        record.null(.uuid)
+                    }
+                    record.field(.uuid) { $0.uuid(event.correlation.uuid) }
+                    record.field(.text) { $0.utf8(event.data) }
+                    record.field(.text) { $0.utf8(event.metadata) }
+                    record.field(.bytea) { $0.raw(hash) }
+                }
+            }
+        }
+        return PostgresValue(type: newEvent.array, format: .binary, bytes: array.bytes)
+    }
+
+    // MARK: One
+
+    /// The call for one event; ``answer(_:toOne:)`` is nil where ``call(_:_:)`` must judge.
+    func call(one request: PreparedAppend, _ ids: NameRegister.Ids) throws -> SQL? {
+        guard let (event, expected) = request.loneEvent else { return nil }
+        let fence = request.append.fence
+        return """
+            SELECT position, recorded_at
+            FROM ledger.append_one(
+                \(try ids.id(of: request.append.stream)), \(expected), \(event.id.uuid), \(try ids.id(ofType: event.type)),
+                \(try ids.id(of: event.actor)), \(PostgresInstant(event.occurredAt)), \(event.causation?.uuid),
+                \(event.correlation.uuid), \(event.data), \(event.metadata), \(request.hashes[0]), \(fence?.lease),
+                \(fence?.epoch))
+            """
+    }
+
+    /// The answer to one event; nil if nothing was decided.
+    func answer(_ result: PostgresResult, toOne request: PreparedAppend) throws -> Appended? {
+        let row = try result.single()
+        guard let position = try row.get(0, as: Int64?.self) else { return nil }
+        return Appended(
+            version: StreamVersion((request.append.expecting.version ?? 0) + 1), position: GlobalPosition(position),
+            recordedAt: Instant(try row.get(1, as: PostgresInstant.self)), isDuplicate: false)
+    }
+}
+
+extension ByteWriter {
+    fileprivate mutating func field(_ type: PostgresType, _ write: (inout ByteWriter) -> Void) {
+        int32(Int32(bitPattern: type.rawValue))
+        counted(write)
+    }
+
+    fileprivate mutating func null(_ type: PostgresType) {
+        int32(Int32(bitPattern: type.rawValue))
+        int32(-1)
+    }
+}
+
+extension NameRegister.Ids {
+    fileprivate func id(of stream: StreamName) throws -> Int64 { try known(streams[stream], stream.description) }
+    fileprivate func id(ofType name: String) throws -> Int32 { try known(types[name], name) }
+    fileprivate func id(of actor: EventActor) throws -> Int32 { try known(actors[actor], actor.subject) }
+
+    private func known<Id>(_ id: Id?, _ name: String) throws -> Id {
+        guard let id else { throw PostgresError(.protocolViolation, "the ledger gave no id for \"\(name)\"") }
+        return id
     }
 }
 

@@ -6,7 +6,7 @@ public import ServiceLifecycle
 
 /// The log on PostgreSQL.
 ///
-/// Reads go over a pool, appends over one connection of their own. ``run()`` hears of other instances' appends at once;
+/// Reads go over a pool, appends over two connections of their own. ``run()`` hears of other instances' appends at once;
 /// without it followers look once a second.
 public struct PostgresEventStore: EventStore, Service {
     /// How long an idle follower waits before it looks, if nobody says that there is news.
@@ -31,19 +31,27 @@ public struct PostgresEventStore: EventStore, Service {
         return try await appender.append(PreparedAppend(append)).get()
     }
 
+    /// How busy the appends are.
+    public var appendLoad: AppendLoad { appender.load }
+
     /// The first answer to a command.
-    public func receipt(for command: Identifier, on stream: StreamName) async throws(EventStoreFailure) -> Appended? {
+    public func receipt(
+        for command: Identifier, fingerprint: [UInt8]?, on stream: StreamName
+    ) async throws(EventStoreFailure) -> Appended? {
         try await reading { () async throws -> Appended? in
             let row = try await pool.query(
                 """
-                SELECT r.version, r.position, r.recorded_at
+                SELECT r.version, r.position, r.recorded_at, r.fingerprint
                 FROM ledger.receipt r
                 JOIN ledger.stream s USING (stream_id)
                 WHERE r.command_id = \(command.uuid) AND s.name = \(stream.description)
                 """
             ).optional()
             return try row.map { row in
-                Appended(
+                guard try row.get(3, as: [UInt8]?.self) == fingerprint else {
+                    throw EventStoreFailure.commandReused(command, stream: stream)
+                }
+                return Appended(
                     version: StreamVersion(try row.get(0)), position: GlobalPosition(try row.get(1)),
                     recordedAt: Instant(try row.get(2)), isDuplicate: true)
             }
@@ -92,8 +100,8 @@ public struct PostgresEventStore: EventStore, Service {
                 """
                 SELECT s.name
                 FROM ledger.stream s
-                JOIN ledger.stream_head h USING (stream_id)
                 WHERE starts_with(s.name, \(category + "-"))
+                  AND EXISTS (SELECT FROM ledger.event e WHERE e.stream_id = s.stream_id)
                 ORDER BY s.name
                 """
             ).map { row in
@@ -115,11 +123,7 @@ public struct PostgresEventStore: EventStore, Service {
     /// Hears of appends, by whomever, until the service is shut down.
     public func run() async throws {
         await cancelWhenGracefulShutdown {
-            do {
-                try await self.appender.warmUp()
-            } catch {
-                self.logger.warning("the appender could not connect yet", metadata: ["error": "\(error)"])
-            }
+            self.appender.start(eagerly: true)
             for await event in self.pool.listen("ledger") {
                 switch event {
                 case .notification(let message):

@@ -16,6 +16,9 @@ public struct PostgresInstant: PostgresScalar, Hashable, Comparable {
     /// The same time as a date, whose precision is a little under a microsecond in our century.
     public var date: Date { Date(timeIntervalSince1970: Double(microsecondsSinceEpoch) / 1_000_000) }
 
+    /// Microseconds since 2000-01-01T00:00:00Z, as the binary form of `timestamptz` has them.
+    public var microsecondsSince2000: Int64 { microsecondsSinceEpoch &- Self.postgresEpoch }
+
     /// Microseconds from 1970-01-01 to 2000-01-01, where PostgreSQL counts from.
     static let postgresEpoch: Int64 = 946_684_800_000_000
 
@@ -25,7 +28,7 @@ public struct PostgresInstant: PostgresScalar, Hashable, Comparable {
     public static var postgresArrayType: PostgresType { .timestamptzArray }
     /// Eight bytes: microseconds since 2000-01-01.
     public var postgresValue: PostgresValue {
-        .binary(.timestamptz, [UInt8](bigEndian: microsecondsSinceEpoch &- Self.postgresEpoch))
+        .binary(.timestamptz, [UInt8](bigEndian: microsecondsSince2000))
     }
 
     /// Reads `timestamptz`, or `timestamp` taken as UTC; infinity is refused.

@@ -1,0 +1,140 @@
+internal import EventSourcing
+internal import Synchronization
+
+/// Where appends stand in line for a lane: what has gathered while the lanes were busy goes in one call.
+///
+/// A lone append goes at once; there is no timer. A stream is with one lane at a time, and once in a call.
+final class AppendQueue: Sendable {
+    typealias Answer = Result<Appended, EventStoreFailure>
+
+    /// An append in line, and who waits for its answer.
+    struct Waiting: Sendable {
+        let prepared: PreparedAppend
+        let answer: CheckedContinuation<Answer, Never>
+    }
+
+    private struct State {
+        var line: [Waiting] = []
+        /// Streams that a lane has.
+        var taken: Set<StreamName> = []
+        var idle: [CheckedContinuation<[Waiting], Never>] = []
+        var load = AppendLoad()
+        var isClosed = false
+    }
+
+    /// How many requests, and how many bytes of them, go in one call.
+    private static let mostRequests = 256
+    private static let mostBytes = 1 << 20
+
+    private let state = Mutex(State())
+
+    /// How busy it is.
+    var load: AppendLoad { state.withLock { $0.load } }
+
+    /// Puts an append in line; its answer comes from a lane.
+    func put(_ prepared: PreparedAppend) async -> Answer {
+        await withCheckedContinuation { continuation in
+            let waiting = Waiting(prepared: prepared, answer: continuation)
+            let (refusal, lane, batch) = state.withLock { state in Self.put(waiting, &state) }
+            if let refusal { return continuation.resume(returning: .failure(refusal)) }
+            lane?.resume(returning: batch)
+        }
+    }
+
+    /// The next batch; waits until there is one. Empty once the queue is closed.
+    func next() async -> [Waiting] {
+        await withCheckedContinuation { continuation in
+            let batch = state.withLock { state -> [Waiting]? in
+                if state.isClosed { return [] }
+                let batch = Self.takeBatch(&state)
+                if !batch.isEmpty { return batch }
+                state.idle.append(continuation)
+                return nil
+            }
+            if let batch { continuation.resume(returning: batch) }
+        }
+    }
+
+    /// Answers a batch, in its order, and frees its streams for other lanes.
+    func finish(_ batch: [Waiting], _ answers: [Answer], calls: Int) {
+        let (lane, more) = state.withLock { state in
+            for waiting in batch { state.taken.remove(waiting.prepared.append.stream) }
+            state.load.inFlight -= batch.count
+            state.load.answered += Int64(batch.count)
+            state.load.calls += Int64(calls)
+            return Self.wake(&state)
+        }
+        lane?.resume(returning: more)
+        for (waiting, answer) in zip(batch, answers) { waiting.answer.resume(returning: answer) }
+    }
+
+    /// Counts a call that found the append lock held by somebody who did not go on.
+    func countStall() { state.withLock { $0.load.stalls += 1 } }
+
+    /// Ends the lanes as they become idle; who still stands in line is turned away.
+    func close() {
+        let (lanes, line) = state.withLock { state in
+            state.isClosed = true
+            defer { (state.idle, state.line) = ([], []) }
+            return (state.idle, state.line)
+        }
+        for lane in lanes { lane.resume(returning: []) }
+        for waiting in line { waiting.answer.resume(returning: .failure(Self.closed)) }
+    }
+
+    private static let closed = EventStoreFailure.unavailable("the event store was closed")
+
+    private static func put(
+        _ waiting: Waiting, _ state: inout State
+    ) -> (EventStoreFailure?, CheckedContinuation<[Waiting], Never>?, [Waiting]) {
+        if state.isClosed { return (closed, nil, []) }
+        let bytes = state.load.waitingBytes + waiting.prepared.bytes
+        guard state.line.count < AppendLoad.mostWaiting, state.line.isEmpty || bytes <= AppendLoad.mostWaitingBytes
+        else {
+            state.load.turnedAway += 1
+            return (
+                .unavailable(
+                    "\(state.line.count) appends with \(state.load.waitingBytes) bytes wait for the ledger already; "
+                        + "send this one again later"), nil, []
+            )
+        }
+        state.line.append(waiting)
+        state.load.waiting = state.line.count
+        state.load.waitingBytes = bytes
+        let (lane, batch) = wake(&state)
+        return (nil, lane, batch)
+    }
+
+    /// A batch for an idle lane, if there are both.
+    private static func wake(_ state: inout State) -> (CheckedContinuation<[Waiting], Never>?, [Waiting]) {
+        guard !state.idle.isEmpty, !state.line.isEmpty else { return (nil, []) }
+        let batch = takeBatch(&state)
+        return batch.isEmpty ? (nil, []) : (state.idle.removeLast(), batch)
+    }
+
+    /// The longest beginning of the line that fits; appends to a stream that a lane has already stay in line.
+    private static func takeBatch(_ state: inout State) -> [Waiting] {
+        var batch: [Waiting] = []
+        var rest: [Waiting] = []
+        var bytes = 0
+        for (index, waiting) in state.line.enumerated() {
+            let prepared = waiting.prepared
+            let fits = batch.isEmpty || (batch.count < mostRequests && bytes + prepared.bytes <= mostBytes)
+            guard fits else {
+                rest += state.line[index...]
+                break
+            }
+            guard state.taken.insert(prepared.append.stream).inserted else {
+                rest.append(waiting)
+                continue
+            }
+            batch.append(waiting)
+            bytes += prepared.bytes
+        }
+        state.line = rest
+        state.load.waiting = rest.count
+        state.load.waitingBytes -= bytes
+        state.load.inFlight += batch.count
+        return batch
+    }
+}

@@ -1,0 +1,33 @@
+internal import Foundation
+
+/// Bytes that are put together in network order, as PostgreSQL's binary formats and the content hash want them.
+struct ByteWriter {
+    private(set) var bytes: [UInt8] = []
+
+    init(capacity: Int) { bytes.reserveCapacity(capacity) }
+
+    mutating func int32(_ value: Int32) { integer(value) }
+
+    mutating func int64(_ value: Int64) { integer(value) }
+
+    mutating func utf8(_ text: String) { bytes.append(contentsOf: text.utf8) }
+
+    mutating func raw(_ more: [UInt8]) { bytes.append(contentsOf: more) }
+
+    mutating func uuid(_ uuid: UUID) { withUnsafeBytes(of: uuid.uuid) { bytes.append(contentsOf: $0) } }
+
+    /// What `write` adds, with the number of its bytes before it.
+    mutating func counted(_ write: (inout ByteWriter) -> Void) {
+        let place = bytes.count
+        int32(0)
+        write(&self)
+        let length = Int32(bytes.count - place - 4)
+        withUnsafeBytes(of: length.bigEndian) { source in
+            for offset in 0..<4 { bytes[place + offset] = source[offset] }
+        }
+    }
+
+    private mutating func integer(_ value: some FixedWidthInteger) {
+        withUnsafeBytes(of: value.bigEndian) { bytes.append(contentsOf: $0) }
+    }
+}
