@@ -31,23 +31,3 @@ struct ControlledRollout {
         let task: Task<Void, Never>
     }
 }
-
-/// A time without the ledger, as memory alone knows it.
-struct Outage {
-    /// Since when.
-    let since: Instant
-    /// What memory alone decided so far.
-    var shadow: RolloutState
-    /// What is to be reported once the ledger is back, in order.
-    var held: [(command: RolloutCommand, context: CommandContext)] = []
-    /// Why weight 0 was routed, if it was decided to.
-    var reason: StandingOrderExecuted.Because?
-    /// Whether the log was told of it.
-    var isOrderTold = false
-    /// The generation of that route.
-    var generation = 0
-    /// What memory alone knows to have been measured, when blindness ended the release.
-    var measurements: [MeasurementTaken] = []
-    /// When the data plane was seen to obey it.
-    var routedZeroAt: Instant?
-}

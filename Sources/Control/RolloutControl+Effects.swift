@@ -12,7 +12,7 @@ extension RolloutControl {
             if rollout.outage != nil, !isAllowedInOutage(intent, of: rollout) { continue }
             perform(intent, for: name)
         }
-        if let outage = rollouts[name]?.outage, outage.reason == nil { wake(name, at: blindness(of: outage)) }
+        if let due = rollouts[name]?.blindnessDue { wake(name, at: due) }
     }
 
     /// Carries one intent out, or plans to.
@@ -61,9 +61,7 @@ extension RolloutControl {
         do {
             let seen = try await ports.router.route(route)
             let now = ports.clock.now()
-            if rollouts[route.rollout]?.outage?.generation == seen.generation {
-                rollouts[route.rollout]?.outage?.routedZeroAt = now
-            }
+            noteRouted(seen, at: now, for: route.rollout)
             await submit(.reportRouted(seen), at: now, for: route.rollout)
         } catch {
             if error.code == .cancelled || Task.isCancelled { return }

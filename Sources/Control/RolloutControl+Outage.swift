@@ -2,79 +2,70 @@ import Delivery
 import EventSourcing
 import Logging
 
-/// Telling the log, and what holds while it cannot be told (design.md §8, standing order).
+/// What holds while the log cannot be told (design.md §8, standing order).
 extension RolloutControl {
-    /// Turns an outcome into a command; if the ledger cannot take it, memory goes on alone.
-    func submit(_ order: RolloutOrder, at: Instant, for name: RolloutName) async {
-        let command = RolloutCommand(at: at, order)
-        let context = CommandContext(id: ports.mint(), at: at, actor: actor)
-        if rollouts[name]?.outage != nil {
-            hold(command, context, for: name)
-            return
-        }
-        do {
-            let wasEnded = rollouts[name]?.state.rollout?.release?.hasEnded
-            let handled = try await ports.handler.handle(command, on: name.stream, context: context)
-            adopt(name, version: handled.version, state: handled.state)
-            reconcile(name)
-            if wasEnded == false { tellOfAbort(name, since: at) }
-        } catch {
-            switch error {
-            case .store(.unavailable), .store(.outcomeUnknown), .contended:
-                logger.warning(
-                    "ledger cannot be reached", metadata: ["rollout": "\(name)", "error": "\(error)"])
-                beginOutage(of: name)
-                hold(command, context, for: name)
-            case .refused, .unreadable, .store:
-                logger.error("report not taken", metadata: ["rollout": "\(name)", "error": "\(error)"])
-            }
-        }
-    }
-
-    /// Says that a release was aborted, and how long it took from the deciding answer to its commit.
-    private func tellOfAbort(_ name: RolloutName, since arrival: Instant) {
-        guard let release = rollouts[name]?.state.rollout?.release, case .aborted(_, let aborted) = release.course
-        else {
-            return
-        }
-        let took = Double(ports.clock.now().since(arrival).wholeMicroseconds) / 1000
-        logger.notice(
-            "release aborted",
-            metadata: [
-                "rollout": "\(name)", "release.id": "\(release.id)", "aborted.by": "\(aborted.by.rawValue)",
-                "decision.ms": "\(took)",
-            ])
-    }
-
-    private func beginOutage(of name: RolloutName) {
+    /// Begins a time without the ledger.
+    func beginOutage(of name: RolloutName, since: Instant, because error: any Error) {
         guard let rollout = rollouts[name], rollout.outage == nil else { return }
-        rollouts[name]?.outage = Outage(since: ports.clock.now(), shadow: rollout.state)
+        rollouts[name]?.outage = Outage(since: since, shadow: rollout.state)
+        logger.warning(
+            "ledger cannot be reached, the standing order holds",
+            metadata: [
+                "rollout": "\(name)", "error": "\(error)",
+                "canary.weight": "\(rollout.state.rollout?.split?.canary ?? 0)",
+                "blindness.at": "\(rollouts[name]?.blindnessDue.map(String.init(describing:)) ?? "never")",
+            ])
         reconcile(name)
     }
 
     /// Keeps a report for later and decides on it in memory.
-    private func hold(_ command: RolloutCommand, _ context: CommandContext, for name: RolloutName) {
+    func hold(_ command: RolloutCommand, _ context: CommandContext, for name: RolloutName) {
         guard var outage = rollouts[name]?.outage else { return }
-        outage.held.append((command, context))
-        decide(command, in: &outage)
+        outage.hold(command, context)
+        decide(command, in: &outage, of: name)
         rollouts[name]?.outage = outage
         reconcile(name)
     }
 
-    private func decide(_ command: RolloutCommand, in outage: inout Outage) {
+    private func decide(_ command: RolloutCommand, in outage: inout Outage, of name: RolloutName) {
         let wasEnded = outage.shadow.rollout?.release?.hasEnded ?? true
         let events: [RolloutEvent]
         do {
             events = try RolloutDecider.decide(command, given: outage.shadow)
         } catch {
-            logger.error("report refused in memory", metadata: ["refusal": "\(error)"])
+            logger.error("report refused in memory", metadata: ["rollout": "\(name)", "refusal": "\(error)"])
             return
         }
         for event in events { RolloutDecider.evolve(&outage.shadow, with: event) }
-        guard !wasEnded, let rollout = outage.shadow.rollout, case .aborted(_, let aborted) = rollout.release?.course
+        guard !wasEnded, let rollout = outage.shadow.rollout, case .aborted(_, let aborted) = rollout.release?.course,
+            rollout.routing.isOutstanding, let because = StandingOrderExecuted.Because(aborted.by)
         else { return }
-        outage.reason = aborted.by == .standingOrder ? .blindness : .failingVerdict
-        outage.generation = rollout.routing.decided
+        outage.order = Outage.Order(
+            because: because, decidedAt: command.at, generation: rollout.routing.decided)
+        logger.warning(
+            "standing order: the canary's traffic is taken away",
+            metadata: [
+                "rollout": "\(name)", "because": "\(because.rawValue)", "unreachable.from": "\(outage.since)",
+                "route.generation": "\(rollout.routing.decided)", "message": "\(aborted.message)",
+            ])
+    }
+
+    /// Notes that the data plane obeys a route, if that is the standing order's.
+    func noteRouted(_ seen: RouteObservation, at now: Instant, for name: RolloutName) {
+        guard let order = rollouts[name]?.outage?.order, order.generation == seen.generation else { return }
+        rollouts[name]?.outage?.order?.routedZeroAt = now
+        rollouts[name]?.outage?.holdOrder(orderContext(now))
+        logger.warning(
+            "standing order: the data plane obeys",
+            metadata: [
+                "rollout": "\(name)", "router": "\(seen.router)", "canary.weight": "\(seen.split.canary)",
+                "took": "\(now.since(order.decidedAt))",
+            ])
+    }
+
+    /// A receipt is kept of it: an order has no number by which a repeat could be told.
+    private func orderContext(_ now: Instant) -> CommandContext {
+        CommandContext(id: ports.mint(), at: now, actor: actor, keepsReceipt: true)
     }
 
     /// Without the ledger, only measuring and taking a canary's traffic away are allowed.
@@ -89,81 +80,110 @@ extension RolloutControl {
         }
     }
 
-    /// When a canary loses its traffic because nobody can write down what it does.
-    func blindness(of outage: Outage) -> Instant {
-        let seconds = outage.shadow.rollout?.plan.standingOrder.blindnessSeconds ?? 60
-        return outage.since + .seconds(seconds)
-    }
-
     /// Carries the standing order out once the ledger was gone for too long with traffic on the canary.
     func checkBlindness(of name: RolloutName) {
-        guard let recorded = rollouts[name]?.state, var outage = rollouts[name]?.outage, outage.reason == nil,
-            let rollout = recorded.rollout, let release = rollout.release, !release.hasEnded,
-            (rollout.split?.canary ?? 0) > 0
-        else { return }
         let now = ports.clock.now()
-        guard now >= blindness(of: outage) else { return }
-        outage.measurements = (outage.shadow.rollout?.release?.runs ?? []).flatMap { run in
+        guard let controlled = rollouts[name], let due = controlled.blindnessDue, now >= due,
+            var outage = controlled.outage, let release = controlled.state.rollout?.release
+        else { return }
+        let measurements = (outage.shadow.rollout?.release?.runs ?? []).flatMap { run in
             run.measurements.dropFirst(release.runs.first { $0.name == run.name }?.measurements.count ?? 0)
         }
         // The release ends where the log last saw it, not where memory alone has taken it since.
-        outage.shadow = recorded
+        outage.shadow = controlled.state
         let executed = StandingOrderExecuted(
             unreachableFrom: outage.since, until: now, because: .blindness, routedZeroAt: nil, generation: 0)
-        decide(RolloutCommand(at: now, .reportStandingOrder(executed)), in: &outage)
+        decide(RolloutCommand(at: now, .reportStandingOrder(executed)), in: &outage, of: name)
+        outage.order?.measurements = measurements
+        outage.holdOrder(orderContext(now))
         rollouts[name]?.outage = outage
     }
 
-    /// Tries, once a second, to tell the log what memory knows.
-    func flushOutages() async {
+    /// Notices outages, and tries to tell the log what memory knows; until the task is cancelled.
+    func watchLedger() async {
         while !Task.isCancelled {
-            for name in rollouts.keys.sorted() where rollouts[name]?.outage != nil { await flush(name) }
-            await pause(seconds: 1)
+            let outages = rollouts.keys.sorted().filter { rollouts[$0]?.outage != nil }
+            for name in outages { await flush(name) }
+            await lookAtLedger()
+            // More often while there is something to tell: whoever waits for the ledger waits for this too.
+            await pause(outages.isEmpty ? .seconds(1) : .milliseconds(250))
+        }
+    }
+
+    /// Notices an outage that no report runs into: in a long pause a canary has traffic, and nobody has anything to say.
+    private func lookAtLedger() async {
+        let exposed = rollouts.values.filter { $0.outage == nil && $0.isExposed }
+        guard !exposed.isEmpty else { return }
+        let asked = ports.clock.now()
+        do { try await askHead() } catch {
+            for rollout in exposed { beginOutage(of: rollout.name, since: asked, because: error) }
         }
     }
 
     /// Tells the log, in order and with the true times; the first thing that it cannot take ends the attempt.
     private func flush(_ name: RolloutName) async {
+        await ports.handler.forget(name.stream)
         do {
-            await ports.handler.forget(name.stream)
-            if let outage = rollouts[name]?.outage, let reason = outage.reason, !outage.isOrderTold {
-                let at = outage.routedZeroAt ?? ports.clock.now()
-                try await tell(.reportStandingOrder(executed(outage, reason)), at: at, name)
-                rollouts[name]?.outage?.isOrderTold = true
-            }
-            while let (command, context) = rollouts[name]?.outage?.held.first {
-                try await tell(command, context, name)
-                rollouts[name]?.outage?.held.removeFirst()
-            }
-            if rollouts[name]?.outage?.held.isEmpty == true {
-                let (version, state) = try await ports.handler.load(name.stream)
-                rollouts[name]?.outage = nil
-                adopt(name, version: version, state: state)
-                logger.info("ledger told what happened without it", metadata: ["rollout": "\(name)"])
-                reconcile(name)
-            }
+            var loaded: (version: StreamVersion, state: RolloutState)
+            repeat {
+                try await tellHeld(name)
+                loaded = try await load(name)
+            } while rollouts[name]?.outage?.held.isEmpty == false
+            guard let outage = rollouts[name]?.outage else { return }
+            rollouts[name]?.outage = nil
+            adopt(name, version: loaded.version, state: loaded.state)
+            logger.notice(
+                "ledger told what happened without it",
+                metadata: [
+                    "rollout": "\(name)", "unreachable.from": "\(outage.since)",
+                    "unreachable.for": "\(ports.clock.now().since(outage.since))",
+                    "standing.order": "\(outage.order?.because.rawValue ?? "not needed")",
+                ])
+            reconcile(name)
         } catch {
             logger.debug("ledger still out of reach", metadata: ["rollout": "\(name)", "error": "\(error)"])
         }
     }
 
-    private func executed(_ outage: Outage, _ reason: StandingOrderExecuted.Because) -> StandingOrderExecuted {
-        StandingOrderExecuted(
-            unreachableFrom: outage.since, until: ports.clock.now(), because: reason,
-            routedZeroAt: outage.routedZeroAt, generation: outage.generation, measurements: outage.measurements)
+    private func tellHeld(_ name: RolloutName) async throws {
+        while let outage = rollouts[name]?.outage {
+            guard let telling = outage.held.first else {
+                // An order that the data plane does not obey yet is told all the same, after what led to it.
+                guard let order = outage.order, !order.isInLine else { return }
+                rollouts[name]?.outage?.holdOrder(orderContext(ports.clock.now()))
+                continue
+            }
+            if let command = outage.command(for: telling, now: ports.clock.now()) {
+                try await tell(command, telling.context, name)
+            }
+            rollouts[name]?.outage?.told(telling)
+        }
+    }
+}
+
+extension ControlledRollout {
+    /// Whether a release under way gives its canary traffic, as far as the log says.
+    var isExposed: Bool {
+        guard let rollout = state.rollout, let release = rollout.release else { return false }
+        return !release.hasEnded && (rollout.split?.canary ?? 0) > 0
     }
 
-    private func tell(_ order: RolloutOrder, at: Instant, _ name: RolloutName) async throws {
-        try await tell(
-            RolloutCommand(at: at, order), CommandContext(id: ports.mint(), at: at, actor: actor), name)
+    /// When the canary loses its traffic because nobody can write down what it does; `nil` if that will not be.
+    var blindnessDue: Instant? {
+        guard let outage, outage.order == nil, outage.shadow.rollout?.release?.hasEnded == false, isExposed else {
+            return nil
+        }
+        return outage.since + .seconds(outage.shadow.rollout?.plan.standingOrder.blindnessSeconds ?? 60)
     }
+}
 
-    private func tell(_ command: RolloutCommand, _ context: CommandContext, _ name: RolloutName) async throws {
-        do {
-            let handled = try await ports.handler.handle(command, on: name.stream, context: context)
-            adopt(name, version: handled.version, state: handled.state)
-        } catch .refused(let refusal) {
-            logger.error("report refused", metadata: ["rollout": "\(name)", "refusal": "\(refusal)"])
+extension StandingOrderExecuted.Because {
+    /// What an abort without the ledger comes from; `nil` for one that is no standing order.
+    init?(_ by: Aborted.By) {
+        switch by {
+        case .analysis: self = .failingVerdict
+        case .standingOrder: self = .blindness
+        default: return nil
         }
     }
 }

@@ -67,7 +67,7 @@ public actor RolloutControl: Service {
                 group.addTask { await self.followLog(after: start) }
                 group.addTask { await self.followPods() }
                 group.addTask { await self.keepTime(rings) }
-                group.addTask { await self.flushOutages() }
+                group.addTask { await self.watchLedger() }
                 await group.waitForAll()
             }
         }
@@ -98,7 +98,7 @@ public actor RolloutControl: Service {
                 return head
             } catch {
                 logger.warning("rollouts not taken over yet", metadata: ["error": "\(error)"])
-                await pause(seconds: 1)
+                await pause(.seconds(1))
             }
         }
         return .start
@@ -212,8 +212,8 @@ public actor RolloutControl: Service {
         reconcile(name)
     }
 
-    func pause(seconds: Int) async {
+    func pause(_ duration: Duration) async {
         // Cancellation ends the wait early, and the caller's loop looks for it.
-        do { try await ports.clock.sleep(until: ports.clock.now() + .seconds(seconds)) } catch { return }
+        do { try await ports.clock.sleep(until: ports.clock.now() + duration) } catch { return }
     }
 }

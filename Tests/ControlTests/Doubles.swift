@@ -3,6 +3,7 @@ import Conditions
 import Control
 import Delivery
 import EventSourcing
+import Logging
 import Synchronization
 
 /// Time that moves only when a test says so.
@@ -19,6 +20,9 @@ final class ManualClock: ControlClock {
     }
 
     private let state = Mutex(State())
+
+    /// How often somebody wanted to sleep.
+    var sleeps: Int { state.withLock { $0.next } }
 
     func now() -> Instant { state.withLock { $0.now } }
 
@@ -57,51 +61,77 @@ final class ManualClock: ControlClock {
 /// A store that can be out of reach.
 final class FaultyStore: EventAppender, EventReader, EventFollower {
     let base: InMemoryEventStore
-    private let isDown = Mutex(false)
+    private enum Reach {
+        case here
+        case gone
+        case silent(waiting: [CheckedContinuation<Void, Never>])
+    }
+
+    private let reach = Mutex(Reach.here)
 
     init(_ base: InMemoryEventStore) { self.base = base }
 
-    func goDown() { isDown.withLock { $0 = true } }
-    func comeBack() { isDown.withLock { $0 = false } }
+    /// From now on everything fails at once.
+    func goDown() { reach.withLock { $0 = .gone } }
 
-    private func check() throws(EventStoreFailure) {
-        if isDown.withLock({ $0 }) { throw .unavailable("the database is gone") }
+    /// From now on nothing answers, until it comes back.
+    func fallSilent() { reach.withLock { $0 = .silent(waiting: []) } }
+
+    func comeBack() {
+        let waiting = reach.withLock { reach -> [CheckedContinuation<Void, Never>] in
+            defer { reach = .here }
+            if case .silent(let waiting) = reach { return waiting }
+            return []
+        }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    private func check() async throws(EventStoreFailure) {
+        if reach.withLock({ if case .gone = $0 { true } else { false } }) { throw .unavailable("the database is gone") }
+        await withCheckedContinuation { continuation in
+            let answersNow = reach.withLock { reach in
+                guard case .silent(let waiting) = reach else { return true }
+                reach = .silent(waiting: waiting + [continuation])
+                return false
+            }
+            if answersNow { continuation.resume() }
+        }
     }
 
     func append(_ append: Append) async throws(EventStoreFailure) -> Appended {
-        try check()
+        try await check()
         return try await base.append(append)
     }
 
     func receipt(
         for command: Identifier, fingerprint: [UInt8]?, on stream: StreamName
     ) async throws(EventStoreFailure) -> Appended? {
-        try check()
+        try await check()
         return try await base.receipt(for: command, fingerprint: fingerprint, on: stream)
     }
 
     func read(
         _ stream: StreamName, after: StreamVersion, limit: Int
     ) async throws(EventStoreFailure) -> [RecordedEvent] {
-        try check()
+        try await check()
         return try await base.read(stream, after: after, limit: limit)
     }
 
     func readAll(
         after: GlobalPosition, before: GlobalPosition?, filter: EventFilter, backwards: Bool, limit: Int
     ) async throws(EventStoreFailure) -> [RecordedEvent] {
-        try check()
+        try await check()
         return try await base.readAll(
             after: after, before: before, filter: filter, backwards: backwards, limit: limit)
     }
 
     func head() async throws(EventStoreFailure) -> GlobalPosition {
-        try check()
+        try await check()
         return try await base.head()
     }
 
     func streams(in category: String) async throws(EventStoreFailure) -> [StreamName] {
-        try check()
+        try await check()
         return try await base.streams(in: category)
     }
 
@@ -133,6 +163,15 @@ final class ObedientPlatform: Workloads, TrafficRouter {
                     rollout: intent.rollout, podTemplateHash: set.podTemplateHash, desired: set.replicas,
                     current: set.replicas, ready: set.replicas, available: set.replicas, at: clock.now()))
         }
+    }
+
+    /// Pods are gone, by nobody's order.
+    func lose(_ count: Int, of rollout: RolloutName) {
+        guard let set = state.withLock({ $0.scaled.last?.sets.first { $0.replicas >= count } }) else { return }
+        seen.continuation.yield(
+            PodObservation(
+                rollout: rollout, podTemplateHash: set.podTemplateHash, desired: set.replicas, current: set.replicas,
+                ready: set.replicas - count, available: set.replicas - count, at: clock.now()))
     }
 
     func observations() -> AsyncStream<PodObservation> { seen.stream }
@@ -179,4 +218,26 @@ final class SaidMetric: MetricSource {
             outcome: .value(.vector([value.withLock { $0 }])),
             source: MeasurementSource(provider: "prometheus", address: "http://p:9090", queryDigest: "sha256:0"))
     }
+}
+
+/// Keeps what an operator would read.
+final class HeardMessages: LogHandler {
+    private let kept = Mutex<[String]>([])
+    var metadata: Logger.Metadata {
+        get { [:] }
+        set { _ = newValue }
+    }
+    var logLevel: Logger.Level {
+        get { .notice }
+        set { _ = newValue }
+    }
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { nil }
+        set { _ = newValue }
+    }
+
+    var messages: [String] { kept.withLock { $0 } }
+
+    func log(event: LogEvent) { kept.withLock { $0.append(event.message.description) } }
 }

@@ -13,6 +13,7 @@ private struct Bench {
     let handler: CommandHandler<RolloutDecider>
     let platform: ObedientPlatform
     let metric = SaidMetric(0)
+    let heard = HeardMessages()
     let name = RolloutName(namespace: "default", name: "shop")!
 
     init() {
@@ -27,8 +28,11 @@ private struct Bench {
             ports: RolloutControl.Ports(
                 store: store, handler: handler, workloads: platform, router: platform, sources: [metric], clock: clock,
                 mint: Minter(clock: clock).mint),
-            instance: "test", logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            instance: "test", logger: Logger(label: "test") { _ in heard })
     }
+
+    /// What an operator was told at `notice` or above, in order.
+    var messages: [String] { heard.messages }
 
     func order(_ order: RolloutOrder) async throws {
         _ = try await handler.handle(
@@ -38,16 +42,18 @@ private struct Bench {
                 actor: EventActor(subject: "maria", issuer: "test", method: .unauthenticated)))
     }
 
-    func apply(tag: String) async throws {
+    func apply(tag: String, steps: [JSONValue] = Shop.steps) async throws {
         try await order(
             .apply(
-                Shop.bundle(tag: tag), source: ManifestSource(kind: .cli), warnings: [],
+                Shop.bundle(tag: tag, steps: steps), source: ManifestSource(kind: .cli), warnings: [],
                 newRelease: Minter(clock: clock).mint()))
     }
 
-    func facts() async throws -> [RolloutFact] {
-        try await store.base.read(name.stream, after: .none, limit: 10_000).map { try RolloutDecider.decode($0).fact }
+    func events() async throws -> [RolloutEvent] {
+        try await store.base.read(name.stream, after: .none, limit: 10_000).map { try RolloutDecider.decode($0) }
     }
+
+    func facts() async throws -> [RolloutFact] { try await events().map(\.fact) }
 
     func types() async throws -> [String] { try await facts().map(\.wireName) }
 
@@ -163,6 +169,7 @@ private struct Minter {
         let executed = facts.compactMap { if case .standingOrderExecuted(let executed) = $0 { executed } else { nil } }
         #expect(executed.map(\.because) == [.failingVerdict])
         #expect(executed.first?.routedZeroAt != nil)
+        try await expectTrueTimes(bench)
         #expect(bench.platform.weights.last == 0)
     }
 
@@ -194,12 +201,148 @@ private struct Minter {
             if case .aborted(let aborted) = fact { aborted } else { nil }
         }
         #expect(aborts.map(\.by) == [.standingOrder])
+        try await expectTrueTimes(bench)
     }
+
+    /// The data plane obeyed while the ledger was away, and the log says when; nothing is routed a second time.
+    private func expectTrueTimes(_ bench: Bench) async throws {
+        try await bench.until("weight 0 applied") { facts in
+            if case .weightApplied(let applied)? = facts.last(where: { $0.isWeightApplied }) {
+                applied.canary == 0
+            } else {
+                false
+            }
+        }
+        let events = try await bench.events()
+        let order = try #require(
+            events.compactMap { event -> StandingOrderExecuted? in
+                if case .standingOrderExecuted(let executed) = event.fact { executed } else { nil }
+            }.first)
+        let applied = try #require(events.last { $0.fact.isWeightApplied })
+        #expect(applied.at == order.routedZeroAt)
+        #expect(applied.at < order.until)
+        guard case .weightApplied(let seen) = applied.fact else { return }
+        #expect(seen.generation == order.generation)
+        let abort = try #require(events.last { if case .aborted = $0.fact { true } else { false } })
+        #expect(abort.at <= applied.at)
+        #expect(bench.platform.state.withLock { $0.routed.last?.generation } == order.generation)
+    }
+
+    @Test func `an outage is noticed while nobody has anything to report`() async throws {
+        let bench = Bench()
+        try await bench.while_(bench.control()) {
+            try await bench.apply(tag: "1", steps: [["setWeight": 50], ["pause": [:]]])
+            try await bench.until("in service") { isCompleted($0, times: 1) }
+            try await bench.apply(tag: "2", steps: [["setWeight": 50], ["pause": [:]]])
+            try await bench.until("a pause without end") { facts in
+                facts.contains { if case .pauseBegan = $0 { true } else { false } }
+            }
+            bench.store.goDown()
+            let rerouted = try await eventually(within: .seconds(90)) {
+                bench.clock.advance(.seconds(2))
+                return bench.platform.weights.last == 0
+            }
+            #expect(rerouted)
+            bench.store.comeBack()
+            let told = try await eventually(within: .seconds(90)) {
+                bench.clock.advance(.seconds(1))
+                return try await bench.types().contains("rollout.aborted.v1")
+            }
+            #expect(told)
+        }
+        try await expectTrueTimes(bench)
+    }
+
+    @Test func `a ledger that is silent is treated as one that is gone`() async throws {
+        let bench = Bench()
+        try await bench.while_(bench.control()) {
+            try await bench.apply(tag: "1")
+            try await bench.until("in service") { isCompleted($0, times: 1) }
+            try await bench.apply(tag: "2")
+            try await bench.until("a good measurement") { facts in
+                facts.contains { if case .measurementTaken = $0 { true } else { false } }
+            }
+            bench.store.fallSilent()
+            bench.metric.say(1)
+            let rerouted = try await eventually(within: .seconds(90)) {
+                bench.clock.advance(.seconds(1))
+                return bench.platform.weights.last == 0
+            }
+            #expect(rerouted)
+            bench.store.comeBack()
+            let told = try await eventually(within: .seconds(90)) {
+                bench.clock.advance(.seconds(1))
+                return try await bench.types().contains("rollout.aborted.v1")
+            }
+            #expect(told)
+        }
+        try await expectTrueTimes(bench)
+        let numbers = try await bench.facts().compactMap { fact -> Int? in
+            if case .measurementTaken(let taken) = fact { taken.number } else { nil }
+        }
+        #expect(numbers == Array(1...numbers.count))
+    }
+
+    @Test func `an outage without a canary in traffic needs no looking at by time`() async throws {
+        let bench = Bench()
+        try await bench.while_(bench.control()) {
+            try await bench.apply(tag: "1")
+            try await bench.until("in service") { isCompleted($0, times: 1) }
+            bench.store.goDown()
+            bench.platform.lose(1, of: bench.name)
+            let noticed = try await eventually {
+                bench.messages.contains("ledger cannot be reached, the standing order holds")
+            }
+            #expect(noticed)
+            bench.clock.advance(.seconds(100))
+            let sleeps = bench.clock.sleeps
+            let spins = try await eventually(within: .milliseconds(300)) { bench.clock.sleeps > sleeps + 20 }
+            #expect(!spins)
+        }
+    }
+
+    @Test func `an operator sees when the standing order begins, is carried out, and ends`() async throws {
+        let bench = Bench()
+        try await bench.while_(bench.control()) {
+            try await bench.apply(tag: "1")
+            try await bench.until("in service") { isCompleted($0, times: 1) }
+            try await bench.apply(tag: "2")
+            try await bench.until("a good measurement") { facts in
+                facts.contains { if case .measurementTaken = $0 { true } else { false } }
+            }
+            bench.store.goDown()
+            bench.metric.say(1)
+            _ = try await eventually(within: .seconds(90)) {
+                bench.clock.advance(.seconds(2))
+                return bench.platform.weights.last == 0
+            }
+            bench.store.comeBack()
+            let ended = try await eventually(within: .seconds(90)) {
+                bench.clock.advance(.seconds(1))
+                return bench.messages.contains("ledger told what happened without it")
+            }
+            #expect(ended)
+        }
+        #expect(
+            bench.messages.filter { $0.contains("standing order") || $0.hasPrefix("ledger") } == [
+                "ledger cannot be reached, the standing order holds",
+                "standing order: the canary's traffic is taken away", "standing order: the data plane obeys",
+                "ledger told what happened without it",
+            ])
+    }
+}
+
+extension RolloutFact {
+    fileprivate var isWeightApplied: Bool { if case .weightApplied = self { true } else { false } }
 }
 
 /// A small manifest.
 private enum Shop {
-    static func bundle(tag: String) -> ManifestBundle {
+    static let steps: [JSONValue] = [
+        ["setWeight": 50], ["analysis": ["templates": [["templateName": "errors"]]]],
+    ]
+
+    static func bundle(tag: String, steps: [JSONValue] = steps) -> ManifestBundle {
         let template: JSONValue = [
             "metadata": ["labels": ["app": "shop"]],
             "spec": [
@@ -214,10 +357,7 @@ private enum Shop {
                     "canary": [
                         "canaryService": "shop-canary", "stableService": "shop-stable",
                         "trafficRouting": ["nginx": ["stableIngress": "shop"]],
-                        "steps": [
-                            ["setWeight": 50],
-                            ["analysis": ["templates": [["templateName": "errors"]]]],
-                        ],
+                        "steps": .array(steps),
                     ]
                 ],
             ],

@@ -49,7 +49,7 @@ extension Rollout {
             canary: 0, max: whole, stableHash: stable.podTemplateHash, canaryHash: stable.podTemplateHash)
         switch release.course {
         case .completed: return (home, .promotion)
-        case .aborted: return (home, .abort)
+        case .aborted(_, let aborted): return (home, aborted.by == .standingOrder ? .standingOrder : .abort)
         case .progressing(let progress):
             if isDirect { return (home, release.isFirst ? .step : .rollback) }
             let canary = set(release.podTemplateHash)

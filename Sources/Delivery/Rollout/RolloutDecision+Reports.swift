@@ -15,8 +15,11 @@ extension RolloutDecision {
     }
 
     /// Records that the data plane obeys the latest split; a report of an older one changes nothing.
+    ///
+    /// Another split under the latest generation is drift: two who could not see each other gave it out twice.
     mutating func observe(_ seen: RouteObservation, in rollout: Rollout) {
         guard rollout.routing.isOutstanding, seen.generation == rollout.routing.decided else { return }
+        guard seen.split == rollout.split else { return overtake(seen.generation, in: rollout) }
         let took = at.since(rollout.routing.decidedAt ?? at)
         record(
             .weightApplied(
@@ -25,11 +28,13 @@ extension RolloutDecision {
                     generation: seen.generation, router: seen.router, observed: seen.detail, took: took.iso8601)))
     }
 
-    /// Decides the present split anew, above a generation that the log does not know.
+    /// Decides the present split anew, above a generation that the log does not know, or knows with another split.
     ///
     /// A data plane is ahead of the log when a standing order was carried out by an instance that did not live to say so.
     mutating func overtake(_ generation: Int, in rollout: Rollout) {
-        guard let split = rollout.split, generation > rollout.routing.decided else { return }
+        guard let split = rollout.split else { return }
+        let decided = rollout.routing.decided
+        guard generation > decided || (generation == decided && rollout.routing.isOutstanding) else { return }
         record(
             .weightDecided(
                 WeightDecided(
@@ -50,12 +55,17 @@ extension RolloutDecision {
     }
 
     /// Records what was done without the ledger, and stops the release if it is still under way.
+    ///
+    /// The abort and its split stand before the order: so the split gets the generation under which it was routed, and the
+    /// report that the data plane obeyed it is one of this split.
     mutating func report(_ executed: StandingOrderExecuted, in rollout: Rollout) {
+        if let release = rollout.release, !release.hasEnded, executed.because == .blindness {
+            let seconds = executed.until.since(executed.unreachableFrom).components.seconds
+            abort(
+                release, by: .standingOrder, reason: nil, evidence: [],
+                cause: "The ledger could not be reached for \(seconds) seconds")
+            advance()
+        }
         record(.standingOrderExecuted(executed))
-        guard let release = rollout.release, !release.hasEnded, executed.because == .blindness else { return }
-        let seconds = executed.until.since(executed.unreachableFrom).components.seconds
-        abort(
-            release, by: .standingOrder, reason: nil, evidence: [],
-            cause: "The ledger could not be reached for \(seconds) seconds")
     }
 }

@@ -73,7 +73,9 @@ struct Serve: AsyncParsableCommand {
         for migration in try await ledger.migrate(configuration) {
             logger.notice("applied migration", metadata: ["file": "\(migration.file)"])
         }
-        let pool = PostgresPool(configuration.asLedgerService, logger: logger)
+        // The controller has to hear soon that the ledger is back: it is on this machine, or one that others rely on too.
+        let pool = PostgresPool(
+            configuration.asLedgerService, options: PoolOptions(longestBackOff: .milliseconds(500)), logger: logger)
         let store = PostgresEventStore(pool: pool, logger: logger)
 
         let (local, prometheus) = try platform.platform(data, logger)

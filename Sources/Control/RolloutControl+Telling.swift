@@ -1,0 +1,111 @@
+import Delivery
+import EventSourcing
+import Logging
+
+/// Telling the log what came of an intent, with a limit to how long it is waited for.
+extension RolloutControl {
+    private typealias Failure = CommandHandler<RolloutDecider>.Failure
+
+    /// How long the ledger is waited for before memory goes on alone: a silent one must not hold up an abort.
+    private static let patience = Duration.seconds(5)
+
+    /// Turns an outcome into a command; if the ledger cannot take it, memory goes on alone.
+    func submit(_ order: RolloutOrder, at: Instant, for name: RolloutName) async {
+        let command = RolloutCommand(at: at, order)
+        let context = CommandContext(id: ports.mint(), at: at, actor: actor)
+        if rollouts[name]?.outage != nil {
+            hold(command, context, for: name)
+            return
+        }
+        let asked = ports.clock.now()
+        do {
+            let wasEnded = rollouts[name]?.state.rollout?.release?.hasEnded
+            let handled = try await handle(command, context, name)
+            adopt(name, version: handled.version, state: handled.state)
+            reconcile(name)
+            if wasEnded == false { tellOfAbort(name, since: at) }
+        } catch {
+            if Self.isOutage(error) {
+                beginOutage(of: name, since: asked, because: error)
+                hold(command, context, for: name)
+            } else {
+                logger.error("report not taken", metadata: ["rollout": "\(name)", "error": "\(error)"])
+            }
+        }
+    }
+
+    /// Says that a release was aborted, and how long it took from the deciding answer to its commit.
+    private func tellOfAbort(_ name: RolloutName, since arrival: Instant) {
+        guard let release = rollouts[name]?.state.rollout?.release, case .aborted(_, let aborted) = release.course
+        else {
+            return
+        }
+        let took = Double(ports.clock.now().since(arrival).wholeMicroseconds) / 1000
+        logger.notice(
+            "release aborted",
+            metadata: [
+                "rollout": "\(name)", "release.id": "\(release.id)", "aborted.by": "\(aborted.by.rawValue)",
+                "decision.ms": "\(took)",
+            ])
+    }
+
+    /// Tells the log something that happened while it could not be reached.
+    ///
+    /// What it will never take is told of and dropped, so that it holds up nothing else.
+    func tell(_ command: RolloutCommand, _ context: CommandContext, _ name: RolloutName) async throws {
+        do {
+            let handled = try await handle(command, context, name)
+            adopt(name, version: handled.version, state: handled.state)
+        } catch {
+            if Self.isOutage(error) { throw error }
+            logger.error("report not taken", metadata: ["rollout": "\(name)", "error": "\(error)"])
+        }
+    }
+
+    /// The present state of a rollout's stream.
+    func load(_ name: RolloutName) async throws -> (version: StreamVersion, state: RolloutState) {
+        let handler = ports.handler
+        return try await patiently { () async -> Result<(version: StreamVersion, state: RolloutState), Failure> in
+            do throws(Failure) { return .success(try await handler.load(name.stream)) } catch { return .failure(error) }
+        }
+    }
+
+    /// Returns if the ledger answers.
+    func askHead() async throws {
+        let store = ports.store
+        _ = try await patiently { () async -> Result<GlobalPosition, Failure> in
+            do throws(EventStoreFailure) {
+                return .success(try await store.head())
+            } catch { return .failure(.store(error)) }
+        }
+    }
+
+    private func handle(
+        _ command: RolloutCommand, _ context: CommandContext, _ name: RolloutName
+    ) async throws(Failure) -> Handled<RolloutState> {
+        let handler = ports.handler
+        return try await patiently { () async -> Result<Handled<RolloutState>, Failure> in
+            do throws(Failure) {
+                return .success(try await handler.handle(command, on: name.stream, context: context))
+            } catch { return .failure(error) }
+        }
+    }
+
+    private func patiently<Value: Sendable>(
+        _ work: @escaping @Sendable () async -> Result<Value, Failure>
+    ) async throws(Failure) -> Value {
+        let clock = ports.clock
+        guard let result = await answer(by: clock.now() + Self.patience, of: clock, work) else {
+            throw .store(.outcomeUnknown("no answer within \(Self.patience)"))
+        }
+        return try result.get()
+    }
+
+    /// Whether the ledger may take it another time.
+    private static func isOutage(_ failure: Failure) -> Bool {
+        switch failure {
+        case .store(.unavailable), .store(.outcomeUnknown), .contended: true
+        case .refused, .unreadable, .store: false
+        }
+    }
+}
