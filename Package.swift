@@ -39,6 +39,7 @@ let package = Package(
     name: "rollbook",
     products: [
         .executable(name: "rollbook", targets: ["rollbook"]),
+        .executable(name: "rollbook-bench", targets: ["rollbook-bench"]),
         .executable(name: "payments-api", targets: ["payments-api"]),
     ],
     dependencies: [
@@ -99,6 +100,7 @@ let package = Package(
         tests(
             "rollbookTests",
             ["rollbook", "API", "Delivery", "EventSourcing", "Analysis", "Transfer", hummingbird, logging]),
+        program("rollbook-bench", ["CLibpq", "EventSourcing", "Ledger", "Postgres", argumentParser, logging]),
         program("payments-api", ["CLinux", argumentParser, hummingbird, httpTypes, logging]),
         tests("HouseTests", []),
         tests("PaymentsAPITests", ["payments-api"]),

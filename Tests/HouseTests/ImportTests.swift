@@ -12,6 +12,7 @@ import Testing
         "MetricSources": ["Transfer", "Delivery"], "LocalPlatform": ["CLinux", "Transfer", "Delivery"],
         "API": ["Delivery"],
         "rollbook": ["API", "Control", "Ledger", "LocalPlatform", "MetricSources"], "payments-api": ["CLinux"],
+        "rollbook-bench": ["Ledger"],
     ]
 
     /// Packages and system modules that a room may use besides.
@@ -23,6 +24,7 @@ import Testing
         "rollbook": [
             "ArgumentParser", "Hummingbird", "Logging", "ServiceLifecycle", "UnixSignals", "Yams", "HTTPTypes",
         ],
+        "rollbook-bench": ["ArgumentParser", "Logging"],
         "payments-api": ["ArgumentParser", "Hummingbird", "HTTPTypes", "Logging", "NIOCore", "ServiceLifecycle"],
     ]
 

@@ -41,7 +41,7 @@ final class AppendQueue: Sendable {
         }
     }
 
-    /// The next batch; waits until there is one. Empty once the queue is closed.
+    /// The next batch, once there is one; empty once the queue is closed.
     func next() async -> [Waiting] {
         await withCheckedContinuation { continuation in
             let batch = state.withLock { state -> [Waiting]? in

@@ -14,6 +14,8 @@ extension PostgresConfiguration {
         var copy = self
         copy.sessionSettings["plan_cache_mode"] = "force_generic_plan"
         copy.sessionSettings["synchronous_commit"] = "on"
+        // Who appends one event after the other has the next one ready about as soon as the last is answered.
+        copy.attention = .microseconds(100)
         // Appends take milliseconds: who waits longer waits for somebody who does not go on.
         copy.sessionSettings["lock_timeout"] = "2s"
         copy.sessionSettings["statement_timeout"] = "15s"

@@ -5,11 +5,14 @@ import Synchronization
 /// A thread of its own for one connection: the connection's actor runs here, so that waiting for the server blocks
 /// nobody else.
 final class ConnectionThread: SerialExecutor {
-    private let queue = WorkQueue()
+    private let queue: WorkQueue
 
     /// Starts the thread; it ends when this object goes away.
-    init(name: String) {
-        let queue = queue
+    ///
+    /// - Parameter attention: How long it looks for more work before it sleeps.
+    init(name: String, attention: Duration = .zero) {
+        let queue = WorkQueue(attention: attention)
+        self.queue = queue
         let thread = Thread { queue.work() }
         thread.name = name
         thread.stackSize = 1 << 20
@@ -38,15 +41,29 @@ private final class WorkQueue: Sendable {
 
     private let items = Mutex<(waiting: [Item], head: Int)>(([], 0))
     private let signal = DispatchSemaphore(value: 0)
+    private let pending = Atomic(0)
+    private let attention: Duration
+
+    init(attention: Duration) { self.attention = attention }
 
     func put(_ item: Item) {
         items.withLock { $0.waiting.append(item) }
+        pending.add(1, ordering: .relaxed)
         signal.signal()
+    }
+
+    /// Looks for work for a while, where waking a sleeping thread would cost more; lets others run in between.
+    private func look() {
+        guard attention > .zero else { return }
+        let end = ContinuousClock.now + attention
+        while pending.load(ordering: .relaxed) == 0, ContinuousClock.now < end { sched_yield() }
     }
 
     func work() {
         while true {
+            look()
             signal.wait()
+            pending.subtract(1, ordering: .relaxed)
             let item = items.withLock { items -> Item in
                 let item = items.waiting[items.head]
                 items.head += 1

@@ -15,6 +15,10 @@ public struct PostgresConfiguration: Sendable, Hashable, CustomStringConvertible
     public var sessionSettings: [String: String]
     /// How many prepared statements a connection keeps; 0 prepares none (for a pooler that cannot).
     public var preparedStatementLimit: Int
+    /// How long a connection's thread looks for its next statement before it sleeps.
+    ///
+    /// Zero, unless a few tens of microseconds are worth more than the processor time that the looking takes.
+    public var attention: Duration = .zero
 
     /// Takes a connection string; nothing is checked before ``validate()`` or the first connection.
     public init(
@@ -39,6 +43,16 @@ public struct PostgresConfiguration: Sendable, Hashable, CustomStringConvertible
     ///
     /// - Throws: ``PostgresError/Code/invalidConfiguration`` with libpq's words.
     public func validate() throws { _ = try parsed() }
+
+    /// One `key='value'` connection string with the overrides in it, secrets included, for another user of libpq.
+    ///
+    /// - Throws: ``PostgresError/Code/invalidConfiguration`` with libpq's words.
+    public func libpqText() throws -> String {
+        try parsed().sorted { $0.key < $1.key }.map { key, value in
+            let escaped = value.flatMap { $0 == "\\" || $0 == "'" ? ["\\", $0] : [$0] }
+            return "\(key)='\(String(escaped))'"
+        }.joined(separator: " ")
+    }
 
     /// The connection string with secrets hidden.
     public var description: String {

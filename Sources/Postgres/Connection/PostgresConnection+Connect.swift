@@ -11,7 +11,7 @@ extension PostgresConnection {
     /// - Throws: ``PostgresError``: `.connectionFailed`, `.invalidConfiguration`, `.cancelled`.
     public static func connect(_ configuration: PostgresConfiguration) async throws -> PostgresConnection {
         let keywords = try ConnectKeywords(configuration)
-        let thread = ConnectionThread(name: "pg-connection")
+        let thread = ConnectionThread(name: "pg-connection", attention: configuration.attention)
         let attempt = Attempt()
         let connection = try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in

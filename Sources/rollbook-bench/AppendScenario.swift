@@ -1,0 +1,127 @@
+import EventSourcing
+import Foundation
+import Ledger
+import Postgres
+import Synchronization
+
+/// Appends of one event each by N callers to 1,000 streams, expected versions on, acknowledged when durable; against as
+/// many connections that insert single rows.
+struct AppendScenario {
+    let bed: BenchBed
+    let plan: BenchPlan
+
+    private static let streams = 1000
+
+    func run() async throws {
+        try await bed.script(RawInserts.schema)
+        let raw = try RawInserts(bed.owner)
+        try await bed.withStore { store in
+            let streams = try await Self.opened(store)
+            for callers in plan.callers { try await measure(callers, raw, store, streams) }
+        }
+        try await bed.script("DROP SCHEMA bench CASCADE")
+    }
+
+    private func measure(
+        _ callers: Int, _ raw: RawInserts, _ store: PostgresEventStore, _ streams: [BenchStream]
+    ) async throws {
+        var (rates, baselines, ratios): ([Double], [Double], [Double]) = ([], [], [])
+        var durations: [Duration] = []
+        for round in 1...plan.rounds {
+            try await bed.script("CHECKPOINT")
+            let baseline = try await raw.run(callers: callers, for: plan.duration)
+            try await bed.script("CHECKPOINT")
+            let case_ = try await Self.append(callers, to: streams, through: store, for: plan.duration)
+            durations += case_.durations
+            rates.append(case_.rate)
+            baselines.append(baseline.rate)
+            ratios.append(case_.rate / baseline.rate)
+            Progress.say(
+                "  \(callers) callers, round \(round): \(Int(case_.rate))/s against \(Int(baseline.rate))/s, "
+                    + "\((case_.rate / baseline.rate).rounded(toPlaces: 2))×")
+        }
+        let bytes = try await bed.number(
+            """
+            SELECT (sum(pg_total_relation_size(format('ledger.%I', table_name)::regclass))
+                    / (SELECT max(last_position) FROM ledger.append_batch))::float8
+            FROM ledger.event_partition
+            """)
+        try Figures(
+            scenario: "append", callers: callers, rate: Percentiles.median(rates.sorted()).rounded(),
+            against: "single-row prepared INSERT on as many connections",
+            baseline: Percentiles.median(baselines.sorted()).rounded(), ratio: Figures.Spread(ratios),
+            p50_ms: Percentiles.milliseconds(durations, at: 0.5), p99_ms: Percentiles.milliseconds(durations, at: 0.99),
+            bytes_per_row: bytes.rounded(), settings: bed.settings
+        ).say()
+    }
+
+    /// Streams with one event each, and their versions.
+    private static func opened(_ store: PostgresEventStore) async throws -> [BenchStream] {
+        try await withThrowingTaskGroup(of: BenchStream.self) { group in
+            for index in 0..<streams {
+                group.addTask {
+                    let stream = BenchStream(index)
+                    try await stream.append(through: store)
+                    return stream
+                }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+    }
+
+    /// Appends from `callers` tasks for `duration`, after a tenth of it as warm-up.
+    static func append(
+        _ callers: Int, to streams: [BenchStream], through store: PostgresEventStore, for duration: Duration
+    ) async throws -> (rate: Double, durations: [Duration]) {
+        let start = ContinuousClock.now + duration / 10
+        let end = start + duration
+        let durations = try await withThrowingTaskGroup(of: [Duration].self) { group in
+            for caller in 0..<callers {
+                group.addTask {
+                    let own = stride(from: caller, to: streams.count, by: callers).map { streams[$0] }
+                    var durations: [Duration] = []
+                    var turn = 0
+                    while true {
+                        let began = ContinuousClock.now
+                        if began >= end { return durations }
+                        try await own[turn % own.count].append(through: store)
+                        turn += 1
+                        if began >= start { durations.append(ContinuousClock.now - began) }
+                    }
+                }
+            }
+            return try await group.reduce(into: []) { $0 += $1 }
+        }
+        return (Double(durations.count) / duration.seconds, durations)
+    }
+}
+
+/// A stream and its version, used by one caller at a time.
+final class BenchStream: Sendable {
+    private struct State {
+        var version = StreamVersion.none
+        var events: BenchEvents
+        let correlation: Identifier
+    }
+
+    let name: StreamName
+    private let state: Mutex<State>
+
+    init(_ index: Int) {
+        name = StreamName(category: "rollout", identity: "bench/default/service-\(index)")
+        var events = BenchEvents(seed: UInt64(index) &* 7919)
+        let correlation = events.identifier()
+        state = Mutex(State(events: events, correlation: correlation))
+    }
+
+    /// Appends one event after the version that is known.
+    func append(through store: PostgresEventStore) async throws {
+        let append = state.withLock { state in
+            Append(
+                stream: name, expecting: .exactly(state.version),
+                events: [state.events.event(correlation: state.correlation)])
+        }
+        let appended = try await store.append(append)
+        state.withLock { $0.version = appended.version }
+    }
+}
