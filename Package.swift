@@ -12,8 +12,8 @@ let house: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
-func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: house)
+func room(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+    .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: house)
 }
 
 func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
@@ -69,8 +69,12 @@ let package = Package(
         .target(
             name: "TestKit", dependencies: ["EventSourcing", "Postgres"], path: "Tests/TestKit", swiftSettings: house),
         tests("PostgresTests", ["Postgres", "TestKit"]),
-        room("Ledger", ["Postgres", "Delivery", "EventSourcing", crypto, logging, serviceLifecycle]),
-        tests("LedgerTests", ["Ledger", "Postgres", "EventSourcing", "Delivery", "TestKit", logging]),
+        room("Transparency", [crypto], exclude: ["FORMAT.md"]),
+        tests("TransparencyTests", ["Transparency", crypto], exclude: ["check.py"]),
+        room("Ledger", ["Postgres", "Delivery", "EventSourcing", "Transparency", crypto, logging, serviceLifecycle]),
+        tests(
+            "LedgerTests",
+            ["Ledger", "Postgres", "EventSourcing", "Delivery", "Transparency", "TestKit", crypto, logging]),
         room("Transfer", ["CLibcurl"]),
         tests(
             "DeliveryTests", ["Delivery", "EventSourcing", "Analysis", "Conditions", "TestKit"],
@@ -95,7 +99,7 @@ let package = Package(
             "rollbook",
             [
                 "API", "Control", "Delivery", "EventSourcing", "Ledger", "LocalPlatform", "MetricSources", "Postgres",
-                "Transfer", argumentParser, hummingbird, logging, serviceLifecycle,
+                "Transfer", "Transparency", argumentParser, hummingbird, logging, serviceLifecycle,
             ]),
         tests(
             "rollbookTests",

@@ -8,7 +8,8 @@ import Testing
     /// Direct arrows; what they lead to may be imported as well.
     private static let arrows: [String: [String]] = [
         "EventSourcing": [], "Conditions": [], "Analysis": ["Conditions"], "Delivery": ["EventSourcing", "Analysis"],
-        "Control": ["Delivery"], "Postgres": ["CLibpq"], "Ledger": ["Postgres", "Delivery"], "Transfer": ["CLibcurl"],
+        "Control": ["Delivery"], "Postgres": ["CLibpq"], "Transparency": [],
+        "Ledger": ["Postgres", "Delivery", "Transparency"], "Transfer": ["CLibcurl"],
         "MetricSources": ["Transfer", "Delivery"], "LocalPlatform": ["CLinux", "Transfer", "Delivery"],
         "API": ["Delivery"],
         "rollbook": ["API", "Control", "Ledger", "LocalPlatform", "MetricSources"], "payments-api": ["CLinux"],
@@ -18,7 +19,8 @@ import Testing
     /// Packages and system modules that a room may use besides.
     private static let outside: [String: Set<String>] = [
         "Delivery": ["Yams", "Crypto"], "Control": ["Logging", "ServiceLifecycle"],
-        "Postgres": ["Logging", "Crypto"], "Ledger": ["Logging", "ServiceLifecycle", "Crypto"],
+        "Postgres": ["Logging", "Crypto"], "Transparency": ["Crypto"],
+        "Ledger": ["Logging", "ServiceLifecycle", "Crypto"],
         "MetricSources": ["Crypto"], "LocalPlatform": ["Logging"],
         "API": ["Hummingbird", "HTTPTypes", "Logging", "NIOCore", "ServiceLifecycle"],
         "rollbook": [
