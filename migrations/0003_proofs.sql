@@ -27,9 +27,10 @@ create table tree_head (
     root bytea not null check (octet_length(root) = 32),
     epoch int not null check (epoch > 0),
     signer text collate "C" not null check (signer <> ''),
-    note text not null check (split_part(note, e'\n', 2) = size::text),
+    note text not null,
     signed_at timestamptz not null default clock_timestamp(),
-    check (split_part(note, e'\n', 3) = encode(root, 'base64'))
+    constraint note_has_size check (split_part(note, e'\n', 2) = size::text),
+    constraint note_has_root check (split_part(note, e'\n', 3) = encode(root, 'base64'))
 );
 comment on table tree_head is 'What was signed: so many events have this root. Insert-only, and ever larger.';
 comment on column tree_head.signer is 'The verifier key that the signature is to be checked with.';

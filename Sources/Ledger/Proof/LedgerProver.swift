@@ -1,0 +1,160 @@
+public import Delivery
+public import EventSourcing
+internal import Foundation
+internal import Postgres
+internal import Transparency
+
+/// Proofs from the tree that the sealer keeps.
+public struct LedgerProver: Proofs {
+    private let store: PostgresEventStore
+
+    /// Makes a prover on a migrated database.
+    public init(store: PostgresEventStore) { self.store = store }
+
+    /// The last signed head.
+    public func treeHead() async throws(EventStoreFailure) -> String? {
+        try await reading { try await TreeTables.head(of: nil, store.pool)?.note }
+    }
+
+    /// A tile or a bundle of entries.
+    public func tile(_ path: String) async throws(EventStoreFailure) -> [UInt8]? {
+        let parts = path.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2, let (index, width) = TileAddress.parse(path: parts[1]) else { return nil }
+        let isEntries = parts[0] == "entries"
+        guard let level = isEntries ? 0 : Int(parts[0]), isEntries || String(level) == parts[0],
+            let address = TileAddress(level: level, index: index, width: width)
+        else { return nil }
+        return try await reading {
+            try await store.pool.transaction(isolation: .repeatableRead, readOnly: true) { connection in
+                let size = try await connection.query("SELECT size FROM ledger.sealed").single().get(0, as: Int64.self)
+                guard address.exists(in: size) else { return nil }
+                return isEntries
+                    ? try await entries(address, connection) : try await hashes(address, size, connection)
+            }
+        }
+    }
+
+    /// That an event is under the last signed head.
+    public func inclusion(of position: GlobalPosition) async throws(EventStoreFailure) -> String? {
+        guard position > .start else { return nil }
+        let found = try await store.readAll(
+            after: GlobalPosition(position.value - 1), before: nil, filter: EventFilter(), backwards: false, limit: 1
+        ).first
+        guard let found, found.position == position else { return nil }
+        return try await reading {
+            guard let head = try await TreeTables.head(of: nil, store.pool), head.size >= position.value else {
+                return nil
+            }
+            let path = try await TreeTables.hashes(.inclusion(of: position.value - 1, in: head.size), store.pool)
+            let event = found.event
+            return ProofDocument.inclusion(
+                InclusionDocument(
+                    leaf: InclusionDocument.Leaf(
+                        position: position.value, epoch: Int64(found.epoch), stream: found.stream.description,
+                        version: found.version.value, event: event.id.description,
+                        recordedAt: found.recordedAt.microseconds,
+                        contentHash: Data(ContentHash.of(event)).base64EncodedString()),
+                    content: InclusionDocument.Content(
+                        type: event.type, occurredAt: event.occurredAt.microseconds,
+                        correlation: event.correlation.description, causation: event.causation?.description,
+                        subject: event.actor.subject, issuer: event.actor.issuer, method: event.actor.method.rawValue,
+                        onBehalfOf: event.actor.onBehalfOf, data: event.data, metadata: event.metadata),
+                    path: path.map(\.base64), treeHead: head.note, announcements: try await announcements())
+            ).json
+        }
+    }
+
+    /// That one signed head extends another.
+    public func consistency(from old: Int64, to new: Int64) async throws(EventStoreFailure) -> String? {
+        try await reading {
+            guard old <= new, let first = try await TreeTables.head(of: old, store.pool),
+                let second = try await TreeTables.head(of: new, store.pool)
+            else { return nil }
+            let path = try await TreeTables.hashes(.consistency(from: old, to: new), store.pool)
+            return ProofDocument.consistency(
+                ConsistencyDocument(
+                    oldTreeHead: first.note, newTreeHead: second.note, path: path.map(\.base64),
+                    announcements: try await announcements())
+            ).json
+        }
+    }
+
+    /// The position of an event; nil if there is none.
+    ///
+    /// Reads the whole log: ids are not indexed.
+    /// - Throws: `EventStoreFailure`.
+    public func position(of event: Identifier) async throws(EventStoreFailure) -> GlobalPosition? {
+        try await reading {
+            try await store.pool.query("SELECT position FROM ledger.event WHERE event_id = \(event.uuid) LIMIT 1")
+                .optional().map { GlobalPosition(try $0.get(0)) }
+        }
+    }
+
+    /// The sizes of signed heads nearest to `size`, at most one below and one above.
+    ///
+    /// - Throws: `EventStoreFailure`.
+    public func headSizes(near size: Int64) async throws(EventStoreFailure) -> [Int64] {
+        try await reading {
+            let row = try await store.pool.query(
+                """
+                SELECT (SELECT max(size) FROM ledger.tree_head WHERE size <= \(size)),
+                       (SELECT min(size) FROM ledger.tree_head WHERE size > \(size))
+                """
+            ).single()
+            return [try row.get(0, as: Int64?.self), try row.get(1, as: Int64?.self)].compactMap(\.self)
+        }
+    }
+
+    private func announcements() async throws -> [String] {
+        try await KeyHistory.read(store).entries.map(\.announcement.note.description)
+    }
+
+    private func hashes(
+        _ address: TileAddress, _ size: Int64, _ connection: PostgresConnection
+    ) async throws -> [UInt8] {
+        let stored: [MerkleHash]?
+        if address.index < TileAddress.fullTiles(level: address.level, size: size) {
+            stored = try await TreeTables.tiles(
+                level: address.level, address.index..<address.index + 1, connection)[address.index]
+        } else {
+            let edges = try await TreeTables.edges(connection)
+            stored = address.level < edges.count ? edges[address.level] : nil
+        }
+        guard let stored, stored.count >= address.width else {
+            throw SealHalt("\(address.path) is missing; run `rollbook verify`")
+        }
+        return Array(stored.prefix(address.width)).concatenated
+    }
+
+    private func entries(_ address: TileAddress, _ connection: PostgresConnection) async throws -> [UInt8] {
+        let first = address.index * Int64(TileAddress.fullWidth) + 1
+        let rows = try await connection.query(
+            """
+            SELECT e.position, e.epoch, s.name, e.version, e.event_id, e.recorded_at, e.content_hash
+            FROM ledger.event e
+            JOIN ledger.stream s USING (stream_id)
+            WHERE e.position BETWEEN \(first) AND \(first + Int64(address.width) - 1)
+            ORDER BY e.position
+            """)
+        guard rows.count == address.width else {
+            throw SealHalt("events from position \(first) on are missing; run `rollbook verify`")
+        }
+        var bundle: [UInt8] = []
+        for row in rows {
+            guard let hash = MerkleHash(try row.get(6, as: [UInt8].self)) else {
+                throw SealHalt("position \(try row.get(0, as: Int64.self)) has no content hash of 32 bytes")
+            }
+            let entry = LeafEntry(
+                position: try row.get(0), epoch: Int64(try row.get(1, as: Int.self)), stream: try row.get(2),
+                version: try row.get(3), eventID: withUnsafeBytes(of: try row.get(4, as: UUID.self).uuid) { Array($0) },
+                recordedAt: Instant(try row.get(5, as: PostgresInstant.self)).microseconds, contentHash: hash
+            ).bytes
+            bundle += [UInt8(entry.count >> 8), UInt8(entry.count & 255)] + entry
+        }
+        return bundle
+    }
+
+    private func reading<Value>(_ body: () async throws -> Value) async throws(EventStoreFailure) -> Value {
+        do { return try await body() } catch { throw EventStoreFailure(reading: error) }
+    }
+}

@@ -1,0 +1,83 @@
+public import EventSourcing
+internal import Foundation
+public import Transparency
+
+/// The log's own record of its keys: which key announced which, and when.
+public struct KeyHistory: Sendable {
+    /// The wire name of an announcement.
+    public static let wireName = "ledger.key-announced.v1"
+    /// The stream about the log itself.
+    public static let stream = StreamName("ledger")!
+
+    /// An announcement in the log.
+    public struct Entry: Sendable {
+        /// Where it stands.
+        public var position: GlobalPosition
+        /// What it says.
+        public var announcement: KeyAnnouncement
+    }
+
+    /// In the order of the log.
+    public var entries: [Entry]
+    /// The version of the stream, for who wants to append another.
+    public var version: StreamVersion
+
+    private struct Payload: Codable { var note: String }
+
+    /// Reads the announcements.
+    ///
+    /// - Throws: `EventStoreFailure`; ``SealHalt`` for one that cannot be read.
+    public static func read(_ store: some EventReader) async throws -> KeyHistory {
+        var history = KeyHistory(entries: [], version: .none)
+        while true {
+            let page = try await store.read(stream, after: history.version, limit: 500)
+            for recorded in page where recorded.event.type == wireName {
+                do {
+                    let payload: Payload = try CanonicalJSON.read(from: recorded.event.data)
+                    history.entries.append(
+                        Entry(position: recorded.position, announcement: try KeyAnnouncement(payload.note)))
+                } catch {
+                    throw SealHalt(
+                        "the announcement of a key at position \(recorded.position) cannot be read: \(error)")
+                }
+            }
+            guard let last = page.last else { return history }
+            history.version = last.version
+        }
+    }
+
+    /// The keys that may sign a head of `size` events, for who trusts `keys`.
+    ///
+    /// An announcement that leads on from none of them is passed over.
+    public func chain(from keys: [VerifierKey], size: Int64 = .max) -> KeyChain {
+        var chain = KeyChain(keys)
+        for entry in entries where entry.position.value <= size {
+            do { try chain.follow(entry.announcement) } catch { continue }
+        }
+        return chain
+    }
+
+    /// Announces `next` in the log, signed by the key before; says where it stands.
+    ///
+    /// - Throws: ``SigningFailure`` if `current` is not the log's key now, or has another name; `EventStoreFailure`.
+    @discardableResult
+    public static func announce(
+        _ next: VerifierKey, signedBy current: some LogSigner, in store: some EventStore, id: Identifier, at: Instant,
+        actor: EventActor
+    ) async throws -> Appended {
+        guard next.name == current.verifier.name else {
+            throw SigningFailure(
+                "the new key is one of \(next.name), the log is \(current.verifier.name): make a key with that name")
+        }
+        let history = try await read(store)
+        if let last = history.entries.last?.announcement.next, last != current.verifier {
+            throw SigningFailure("the log's key is \(last) now, not \(current.verifier)")
+        }
+        let note = try await current.signed(KeyAnnouncement.text(next))
+        let event = NewEvent(
+            id: id, type: wireName, occurredAt: at, actor: actor, causation: nil, correlation: id,
+            data: CanonicalJSON.text(Payload(note: note.description)))
+        return try await store.append(
+            Append(stream: stream, expecting: .exactly(history.version), events: [event]))
+    }
+}
