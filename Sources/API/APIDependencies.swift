@@ -9,6 +9,8 @@ public struct APIDependencies: Sendable {
     public var store: any EventStore
     /// Answers what is asked about all rollouts at once.
     public var views: any RolloutViews
+    /// What auditors ask; without it there are no proofs to be had here.
+    public var proofs: (any Proofs)?
     /// The present.
     public var now: @Sendable () -> Instant
     /// A new id at each call.
@@ -28,7 +30,7 @@ public struct APIDependencies: Sendable {
     public init(
         handler: CommandHandler<RolloutDecider>, store: any EventStore, views: any RolloutViews,
         now: @escaping @Sendable () -> Instant, mint: @escaping @Sendable () -> Identifier, instance: String,
-        port: Int? = nil, whyNotReady: @escaping @Sendable () async -> String? = { nil },
+        port: Int? = nil, proofs: (any Proofs)? = nil, whyNotReady: @escaping @Sendable () async -> String? = { nil },
         gauges: @escaping @Sendable () async -> [APIGauge] = { [] }
     ) {
         self.handler = handler
@@ -38,6 +40,7 @@ public struct APIDependencies: Sendable {
         self.mint = mint
         self.instance = instance
         self.port = port
+        self.proofs = proofs
         self.whyNotReady = whyNotReady
         self.gauges = gauges
     }

@@ -13,6 +13,6 @@ struct Rollbook: AsyncParsableCommand {
         subcommands: [
             Apply.self, Lint.self, Get.self, List.self, SetVerb.self, Promote.self, Abort.self, Retry.self, Undo.self,
             Pause.self, Resume.self, Status.self, History.self, Audit.self, Replay.self, Serve.self, Migrate.self,
-            Down.self, Rebuild.self,
+            Down.self, Rebuild.self, Verify.self, Prove.self, VerifyProof.self, Keygen.self, RotateKey.self,
         ])
 }

@@ -25,6 +25,7 @@ struct Serve: AsyncParsableCommand {
 
     @OptionGroup var ledger: LedgerOptions
     @OptionGroup var platform: PlatformOptions
+    @OptionGroup var seal: SealOptions
 
     @Option(help: "The loopback port of the API.")
     var port = 7070
@@ -103,17 +104,21 @@ struct Serve: AsyncParsableCommand {
             instance: name, logger: logger)
         services.append(control)
         services += Projector.all(store: store, logger: logger)
+        let sealer = try await seal.sealer(data, store, logger)
+        if let sealer { services.append(sealer) }
         let api = Application(
             router: buildAPI(
                 APIDependencies(
                     handler: handler, store: store, views: FoldedRolloutViews(store), now: { clock.now() },
                     mint: mint, instance: name, port: port,
+                    proofs: LedgerProver(store: store),
                     whyNotReady: {
                         do {
                             _ = try await store.head()
                             return nil
                         } catch { return "the ledger cannot be reached: \(error)" }
-                    })),
+                    },
+                    gauges: { await sealer?.gauges() ?? [] })),
             configuration: .init(address: .hostname("127.0.0.1", port: port), serverName: "rollbook"),
             logger: logger)
         services.append(api)
