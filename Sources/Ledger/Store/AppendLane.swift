@@ -6,7 +6,8 @@ internal import Postgres
 actor AppendLane {
     private let connection: PostgresConnection
     private let statement: AppendStatement
-    private let names = NameRegister()
+    private let names: NameRegister
+    private let server: NameRegister.Server
     private let queue: AppendQueue
     private let signal: HeadSignal
     private let logger: Logger
@@ -24,12 +25,16 @@ actor AppendLane {
     ///
     /// - Throws: `PostgresError`.
     init(
-        _ configuration: PostgresConfiguration, queue: AppendQueue, signal: HeadSignal, logger: Logger
+        _ configuration: PostgresConfiguration, names: NameRegister, queue: AppendQueue, signal: HeadSignal,
+        logger: Logger
     ) async throws {
+        self.names = names
         connection = try await PostgresConnection.connect(configuration)
         self.queue = queue
         self.signal = signal
         self.logger = logger
+        server = try await NameRegister.Server(connection)
+        names.begin(server)
         statement = try await AppendStatement(connection)
         // A statement is prepared at its second use.
         for _ in 0..<2 { try await connection.query(statement.call([], NameRegister.Ids()), Self.options) }
@@ -56,7 +61,7 @@ actor AppendLane {
     private func send(_ batch: [PreparedAppend]) async -> [AppendQueue.Answer] {
         let failure: EventStoreFailure
         do {
-            let ids = try await names.ids(for: batch, connection)
+            let ids = try await names.ids(for: batch, connection, of: server)
             if batch.count == 1, let sql = try statement.call(one: batch[0], ids),
                 let answer = try statement.answer(try await call(sql), toOne: batch[0])
             {

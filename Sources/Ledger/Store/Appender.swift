@@ -42,6 +42,7 @@ final class Appender: Sendable {
 /// Keeps lanes going, one connection after the other.
 private struct Lanes: Sendable {
     let configuration: PostgresConfiguration
+    let names = NameRegister()
     let queue: AppendQueue
     let signal: HeadSignal
     let logger: Logger
@@ -56,7 +57,8 @@ private struct Lanes: Sendable {
                 if batch.isEmpty { return }
             }
             do {
-                let lane = try await AppendLane(configuration, queue: queue, signal: signal, logger: logger)
+                let lane = try await AppendLane(
+                    configuration, names: names, queue: queue, signal: signal, logger: logger)
                 batch = await lane.run(batch)
                 if batch.isEmpty { return }
             } catch {

@@ -1,17 +1,50 @@
 internal import EventSourcing
 internal import Foundation
 internal import Postgres
+internal import Synchronization
 
-/// The ids that the ledger's dictionaries gave to names, as far as one connection has met them.
+/// The ids that the ledger's dictionaries gave to names, as far as this instance has met them.
 ///
-/// They live as long as the connection: a server that was restored or failed over may not have the last ones.
-final class NameRegister {
+/// A server that was restored or failed over may not have the last ones: they are kept for one run of one server, and
+/// a connection to another begins anew.
+final class NameRegister: Sendable {
+    private struct State {
+        var server: Server?
+        var streams: [StreamName: Int64] = [:]
+        var types: [String: Int32] = [:]
+        var actors: [EventActor: Int32] = [:]
+    }
+
     /// What is kept of each kind at the most; beyond it, that kind begins anew.
     private static let mostNames = 100_000
 
-    private var streams: [StreamName: Int64] = [:]
-    private var types: [String: Int32] = [:]
-    private var actors: [EventActor: Int32] = [:]
+    private let state = Mutex(State())
+
+    /// One run of a server, and the database there.
+    struct Server: Hashable {
+        fileprivate let startedAt: PostgresInstant
+        fileprivate let database: Int64
+
+        /// Asks who answers.
+        init(_ connection: PostgresConnection) async throws {
+            let row = try await connection.query(
+                """
+                SELECT pg_postmaster_start_time(), d.oid::bigint
+                FROM pg_database d
+                WHERE d.datname = current_database()
+                """, .uncancellable
+            ).single()
+            startedAt = try row.get(0)
+            database = try row.get(1)
+        }
+    }
+
+    /// Forgets what another server said.
+    func begin(_ server: Server) {
+        state.withLock { state in
+            if state.server != server { state = State(server: server) }
+        }
+    }
 
     /// The ids of one batch's names.
     struct Ids {
@@ -21,36 +54,42 @@ final class NameRegister {
     }
 
     /// The ids of all names in `batch`; what is not known yet is looked up, and opened if it is new.
-    func ids(for batch: [PreparedAppend], _ connection: PostgresConnection) async throws -> Ids {
+    func ids(
+        for batch: [PreparedAppend], _ connection: PostgresConnection, of server: Server
+    ) async throws -> Ids {
         var ids = Ids()
         var missing = (streams: Set<StreamName>(), types: Set<String>(), actors: Set<EventActor>())
-        for request in batch {
-            let stream = request.append.stream
-            if let id = streams[stream] { ids.streams[stream] = id } else { missing.streams.insert(stream) }
-            for event in request.append.events {
-                if ids.types[event.type] == nil {
-                    if let id = types[event.type] {
-                        ids.types[event.type] = id
-                    } else {
-                        missing.types.insert(event.type)
+        state.withLock { state in
+            for request in batch {
+                let stream = request.append.stream
+                if let id = state.streams[stream] { ids.streams[stream] = id } else { missing.streams.insert(stream) }
+                for event in request.append.events {
+                    if ids.types[event.type] == nil {
+                        if let id = state.types[event.type] {
+                            ids.types[event.type] = id
+                        } else {
+                            missing.types.insert(event.type)
+                        }
                     }
-                }
-                if ids.actors[event.actor] == nil {
-                    if let id = actors[event.actor] {
-                        ids.actors[event.actor] = id
-                    } else {
-                        missing.actors.insert(event.actor)
+                    if ids.actors[event.actor] == nil {
+                        if let id = state.actors[event.actor] {
+                            ids.actors[event.actor] = id
+                        } else {
+                            missing.actors.insert(event.actor)
+                        }
                     }
                 }
             }
         }
-        if !missing.streams.isEmpty { try await open(missing.streams, &ids, connection) }
-        if !missing.types.isEmpty { try await open(missing.types, &ids, connection) }
-        if !missing.actors.isEmpty { try await open(missing.actors, &ids, connection) }
+        if !missing.streams.isEmpty { try await open(missing.streams, &ids, connection, server) }
+        if !missing.types.isEmpty { try await open(missing.types, &ids, connection, server) }
+        if !missing.actors.isEmpty { try await open(missing.actors, &ids, connection, server) }
         return ids
     }
 
-    private func open(_ streams: Set<StreamName>, _ ids: inout Ids, _ connection: PostgresConnection) async throws {
+    private func open(
+        _ streams: Set<StreamName>, _ ids: inout Ids, _ connection: PostgresConnection, _ server: Server
+    ) async throws {
         let names = Dictionary(uniqueKeysWithValues: streams.map { ($0.description, $0) })
         for row in try await connection.query(
             "SELECT name, stream_id FROM ledger.open_streams(\(Array(names.keys)))", .uncancellable)
@@ -58,21 +97,33 @@ final class NameRegister {
             guard let stream = names[try row.get(0)] else { continue }
             ids.streams[stream] = try row.get(1)
         }
-        if self.streams.count + streams.count > Self.mostNames { self.streams = [:] }
-        for stream in streams { self.streams[stream] = ids.streams[stream] }
+        let found = ids.streams
+        state.withLock { state in
+            guard state.server == server else { return }
+            if state.streams.count + streams.count > Self.mostNames { state.streams = [:] }
+            for stream in streams { state.streams[stream] = found[stream] }
+        }
     }
 
-    private func open(_ types: Set<String>, _ ids: inout Ids, _ connection: PostgresConnection) async throws {
+    private func open(
+        _ types: Set<String>, _ ids: inout Ids, _ connection: PostgresConnection, _ server: Server
+    ) async throws {
         for row in try await connection.query(
             "SELECT name, type_id FROM ledger.open_types(\(Array(types)))", .uncancellable)
         {
             ids.types[try row.get(0)] = try row.get(1)
         }
-        if self.types.count + types.count > Self.mostNames { self.types = [:] }
-        for type in types { self.types[type] = ids.types[type] }
+        let found = ids.types
+        state.withLock { state in
+            guard state.server == server else { return }
+            if state.types.count + types.count > Self.mostNames { state.types = [:] }
+            for type in types { state.types[type] = found[type] }
+        }
     }
 
-    private func open(_ actors: Set<EventActor>, _ ids: inout Ids, _ connection: PostgresConnection) async throws {
+    private func open(
+        _ actors: Set<EventActor>, _ ids: inout Ids, _ connection: PostgresConnection, _ server: Server
+    ) async throws {
         let listed = Array(actors)
         for row in try await connection.query(
             """
@@ -84,7 +135,11 @@ final class NameRegister {
         {
             ids.actors[listed[try row.get(0, as: Int.self) - 1]] = try row.get(1)
         }
-        if self.actors.count + actors.count > Self.mostNames { self.actors = [:] }
-        for actor in actors { self.actors[actor] = ids.actors[actor] }
+        let found = ids.actors
+        state.withLock { state in
+            guard state.server == server else { return }
+            if state.actors.count + actors.count > Self.mostNames { state.actors = [:] }
+            for actor in actors { state.actors[actor] = found[actor] }
+        }
     }
 }
