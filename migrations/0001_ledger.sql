@@ -211,6 +211,7 @@ begin
     end if;
     execute format('create or replace view current_event as select stream_id, version from %I', v_name);
     execute format('create or replace view current_range as select %s::bigint as end_position', v_end);
+    grant select on current_event, current_range to rollbook_service;
     return true;
 end $$;
 comment on function roll_over is 'Points the appends at the partition that the head has come to; false if it is that one.';
@@ -314,7 +315,9 @@ begin
       from append_batch b
      order by b.last_position desc
      limit 1;
-    if (select c.version from current_event c where c.stream_id = p_stream order by c.version desc limit 1)
+    -- Once the head lies beyond the current partition, what that one has may not be the last.
+    if v_head >= (select r.end_position from current_range r)
+       or (select c.version from current_event c where c.stream_id = p_stream order by c.version desc limit 1)
            is distinct from p_expected
        or p_lease is not null and not exists (
            select from lease l where l.name = p_lease and l.epoch = p_lease_epoch) then
@@ -359,6 +362,7 @@ declare
     v_epoch int;
     v_total bigint := cardinality(p_event);
     v_plain bigint;
+    v_is_current boolean;       -- whether the current partition has the last event of all
     v_base bigint[];            -- of each request: its stream's version before it
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
@@ -374,8 +378,9 @@ begin
     first_position := v_head + 1;
     append.recorded_at := v_now;
 
-    -- Positions only grow, so a version that the current partition has is the stream's last.
-    if p_command is null then
+    -- Positions only grow, so a version that the current partition has is the stream's last: unless the head has left it.
+    v_is_current := v_head < (select r.end_position from current_range r);
+    if p_command is null and v_is_current then
         select count(*) into v_plain
           from unnest(p_stream, p_expected) r(stream_id, expected)
          where (select c.version
@@ -429,7 +434,7 @@ begin
                    select coalesce(
                           (select c.version
                              from current_event c
-                            where c.stream_id = r.stream_id
+                            where v_is_current and c.stream_id = r.stream_id
                             order by c.version desc
                             limit 1),
                           (select x.version

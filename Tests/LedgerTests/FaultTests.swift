@@ -48,6 +48,9 @@ import Testing
             // A standby that does not exist: commits are made, and their replies wait.
             try await owner.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
             try await owner.query("SELECT pg_reload_conf()")
+            // The checkpointer tells the sessions, in its own time.
+            let isWaiting = try await eventually { try await Self.waitsForStandby(owner) }
+            #expect(isWaiting)
             let append = SampleEvents.append(2, to: "a-1", after: 1)
             async let answer = Self.attempt(append, through: store)
             let isCut = try await eventually {
@@ -72,6 +75,20 @@ import Testing
             #expect(again.version.value == 3)
             #expect(again.position.value == 3)
             #expect(try await store.everything().count == 3)
+        }
+    }
+
+    @Test func `who holds the append lock and waits for his client is ended, and the next append goes on`() async throws
+    {
+        try await withLedger { store, owner in
+            _ = try await store.append(SampleEvents.append(to: "a-1"))
+            // As a client that was stopped between a statement and its Sync leaves its session.
+            let stopped = try await PostgresConnection.connect(owner)
+            try await stopped.script("BEGIN; LOCK TABLE ledger.append_lock IN EXCLUSIVE MODE")
+            let appended = try await store.append(SampleEvents.append(to: "a-1", after: 1))
+            #expect(appended.position.value == 2)
+            #expect(store.appendLoad.stalls == 1)
+            await #expect(throws: PostgresError.self) { try await stopped.script("COMMIT") }
         }
     }
 
@@ -190,6 +207,17 @@ import Testing
         _ append: Append, through store: PostgresEventStore
     ) async -> Result<Appended, EventStoreFailure> {
         do { return .success(try await store.append(append)) } catch { return .failure(error) }
+    }
+
+    /// Whether a commit waits for a standby: a small one that is not given long.
+    private static func waitsForStandby(_ connection: PostgresConnection) async throws -> Bool {
+        do {
+            try await connection.query(
+                "SELECT pg_logical_emit_message(true, 'probe', '')", .timeout(.milliseconds(100)))
+            return false
+        } catch let error as PostgresError where error.code == .durabilityUnknown {
+            return true
+        }
     }
 
     /// Cuts connections of the database at random.

@@ -103,6 +103,7 @@ struct Serve: AsyncParsableCommand {
                 ], clock: clock, mint: mint),
             instance: name, logger: logger)
         services.append(control)
+        services.append(PartitionKeeper(store: store, logger: logger))
         services += Projector.all(store: store, logger: logger)
         let sealer = try await seal.sealer(data, store, logger)
         if let sealer { services.append(sealer) }

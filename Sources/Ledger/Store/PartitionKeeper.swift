@@ -1,0 +1,68 @@
+internal import EventSourcing
+public import Logging
+internal import Postgres
+public import ServiceLifecycle
+
+/// Sees to it that the log has room: partitions stand ready ahead of the head, and appends look into the one it is in.
+///
+/// Several instances may do this at once; the database lets one of them do each thing.
+public struct PartitionKeeper: Service {
+    private let pool: PostgresPool
+    private let logger: Logger
+    /// How often it looks, while all is well.
+    private static let interval = Duration.seconds(5)
+
+    /// Makes a keeper on the store's connections.
+    public init(store: PostgresEventStore, logger: Logger) {
+        pool = store.pool
+        self.logger = logger
+    }
+
+    /// Looks every few seconds, until a shutdown begins.
+    public func run() async throws {
+        await cancelWhenGracefulShutdown {
+            var failures = 0
+            while !Task.isCancelled {
+                do {
+                    try await self.keep()
+                    failures = 0
+                    try await Task.sleep(for: Self.interval)
+                } catch {
+                    if Task.isCancelled { return }
+                    failures += 1
+                    self.logger.log(
+                        level: failures == 1 ? .warning : .debug, "the log's partitions could not be looked after",
+                        metadata: ["error": "\(error)"])
+                    await BackOff.pause(after: failures)
+                }
+            }
+        }
+    }
+
+    /// Makes what is missing, once.
+    ///
+    /// - Returns: How many partitions were made, and whether appends look into another one now.
+    /// - Throws: `PostgresError`.
+    @discardableResult
+    func keep() async throws -> (made: Int, hasRolledOver: Bool) {
+        // Looks without a lock first: nearly always there is nothing to do.
+        let row = try await pool.query(
+            """
+            SELECT (SELECT count(*) FROM ledger.event_partition p WHERE p.first_position > h.head) < 2,
+                   h.head + 1 >= (SELECT r.end_position FROM ledger.current_range r)
+            FROM (SELECT last_position AS head FROM ledger.append_batch ORDER BY last_position DESC LIMIT 1) h
+            """
+        ).single()
+        var made = 0
+        if try row.get(0, as: Bool.self) {
+            made = try await pool.query("SELECT ledger.prepare_partitions()").single().get(0)
+            logger.info("partitions were made ahead of need", metadata: ["made": "\(made)"])
+        }
+        var hasRolledOver = false
+        if try row.get(1, as: Bool.self) {
+            hasRolledOver = try await pool.query("SELECT ledger.roll_over()").single().get(0)
+            logger.info("appends have come to the next partition")
+        }
+        return (made, hasRolledOver)
+    }
+}

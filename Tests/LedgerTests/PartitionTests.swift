@@ -1,0 +1,138 @@
+import EventSourcing
+import Logging
+import Postgres
+import TestKit
+import Testing
+
+@testable import Ledger
+
+/// The log in pieces: nobody who appends or reads notices where one ends and the next begins.
+@Suite(.timeLimit(.minutes(5))) struct PartitionTests {
+    @Test func `appends cross partitions without a gap, rolled over in time or late`() async throws {
+        try await withSmallPartitions { store, _ in
+            let keeper = PartitionKeeper(store: store, logger: silent)
+            var versions: [StreamName: Int64] = [:]
+            for round in 0..<60 {
+                // Every stream is last seen in another partition: the newest, the one before, or long ago.
+                for name in ["often", "seldom", "once"]
+                where name == "often" || (name == "seldom" && round % 9 == 0) || round == 0 || round == 59 {
+                    let stream = SampleEvents.stream("\(name)-1")
+                    let append = SampleEvents.append(
+                        1 + round % 3, to: stream.description, after: versions[stream] ?? 0)
+                    let appended = try await store.append(append)
+                    #expect(appended.version.value == (versions[stream] ?? 0) + Int64(append.events.count))
+                    let repeated = try await store.append(append)
+                    #expect(repeated.isDuplicate)
+                    #expect(repeated.position == appended.position)
+                    versions[stream] = appended.version.value
+                }
+                if round % 4 == 3 { try await keeper.keep() }
+            }
+            let log = try await store.everything()
+            #expect(log.map(\.position.value) == Array(1...Int64(log.count)))
+            for (stream, version) in versions {
+                #expect(log.filter { $0.stream == stream }.map(\.version.value) == Array(1...version))
+                #expect(try await store.read(stream, after: .none, limit: 1000) == log.filter { $0.stream == stream })
+                let stale = Append(
+                    stream: stream, expecting: .exactly(StreamVersion(version - 1)),
+                    events: [SampleEvents.event()])
+                await #expect(
+                    throws: EventStoreFailure.wrongExpectedVersion(
+                        stream: stream, expected: StreamVersion(version - 1), actual: StreamVersion(version))
+                ) { try await store.append(stale) }
+            }
+        }
+    }
+
+    @Test func `partitions are made while a reader keeps a transaction open, and appends do not wait for him`()
+        async throws
+    {
+        try await withSmallPartitions { store, owner in
+            _ = try await store.append(SampleEvents.append(3, to: "a-1"))
+            let reader = try await PostgresConnection.connect(owner)
+            try await reader.script("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM ledger.event")
+            let keeper = PartitionKeeper(store: store, logger: silent)
+            var (made, rolled) = (0, 0)
+            for version in 0..<12 {
+                _ = try await store.append(SampleEvents.append(7, to: "b-1", after: Int64(version) * 7))
+                let done = try await keeper.keep()
+                made += done.made
+                rolled += done.hasRolledOver ? 1 : 0
+            }
+            #expect(made >= 4)
+            #expect(rolled >= 4)
+            // The reader still sees what stood there when he began, and his transaction never ended.
+            let seen = try await reader.query("SELECT count(*) FROM ledger.event").single().get(0, as: Int.self)
+            #expect(seen == 3)
+            await reader.close()
+            #expect(try await store.head().value == 87)
+        }
+    }
+
+    @Test func `an append without room says so, changes nothing, and goes on once there is some`() async throws {
+        try await withSmallPartitions { store, _ in
+            let keeper = PartitionKeeper(store: store, logger: silent)
+            var version: Int64 = 0
+            var failure: EventStoreFailure?
+            while failure == nil, version < 200 {
+                do throws(EventStoreFailure) {
+                    version = try await store.append(SampleEvents.append(5, to: "a-1", after: version)).version.value
+                } catch { failure = error }
+            }
+            #expect(failure != nil)
+            #expect(try await store.head().value == version)
+            try await keeper.keep()
+            let next = try await store.append(SampleEvents.append(5, to: "a-1", after: version))
+            #expect(next.version.value == version + 5)
+        }
+    }
+
+    @Test func `a partition refuses changes as the log does`() async throws {
+        try await withSmallPartitions { store, owner in
+            _ = try await store.append(SampleEvents.append(3, to: "a-1"))
+            let superuser = try await PostgresConnection.connect(owner)
+            let tables = try await superuser.query("SELECT table_name FROM ledger.event_partition").map {
+                try $0.get(0, as: String.self)
+            }
+            #expect(tables.count >= 2)
+            for table in tables {
+                for verb in [
+                    "UPDATE ledger.\(table) SET epoch = 9", "DELETE FROM ledger.\(table)", "TRUNCATE ledger.\(table)",
+                ] {
+                    await #expect(throws: PostgresError.self) { try await superuser.query(SQL(unsafeRaw: verb)) }
+                }
+            }
+            await superuser.close()
+        }
+    }
+
+    /// A ledger whose next partitions hold sixteen events each.
+    private func withSmallPartitions(
+        _ body: (PostgresEventStore, PostgresConfiguration) async throws -> Void
+    ) async throws {
+        try await withLedger { store, owner in
+            let connection = try await PostgresConnection.connect(owner)
+            // The first were made by the migration, and are empty: they make room for smaller ones.
+            try await connection.script(
+                """
+                SET ROLE rollbook_ledger;
+                UPDATE ledger.partition_plan SET size = 16;
+                DO $$
+                DECLARE
+                    made text;
+                BEGIN
+                    DROP VIEW ledger.current_event;
+                    DROP VIEW ledger.current_range;
+                    FOR made IN SELECT table_name FROM ledger.event_partition LOOP
+                        EXECUTE format('DROP TABLE ledger.%I', made);
+                    END LOOP;
+                    DELETE FROM ledger.event_partition;
+                    PERFORM ledger.prepare_partitions(2);
+                    PERFORM ledger.roll_over();
+                END $$;
+                """)
+            await connection.close()
+            try await body(store, owner)
+        }
+    }
+}
