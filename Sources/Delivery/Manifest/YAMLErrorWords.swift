@@ -7,11 +7,16 @@ enum YAMLErrorWords {
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
             .composer(let context, let problem, let mark, _):
             let isMisplaced = problem.contains("mapping values are not allowed")
-            let column = isMisplaced ? startOfKey(before: mark, in: text) : mark.column
+            let end = end(of: text)
+            // What is cut short is missed by the parser somewhere behind the end, in lines that the file does not have.
+            let isCutShort = (mark.line, mark.column) >= end
+            let (line, column) =
+                isCutShort ? end : (mark.line, isMisplaced ? startOfKey(before: mark, in: text) : mark.column)
             let before = context.map { "\($0.text.trimmingPrefix(while: \.isWhitespace)), " } ?? ""
             return ManifestProblem(
-                file: file, line: mark.line, column: column, field: "-", value: excerpt(line: mark.line, of: text),
-                message: "not YAML: \(before)\(problem)", fix: fix(for: problem))
+                file: file, line: line, column: column, field: "-", value: excerpt(line: line, of: text),
+                message: "not YAML: \(before)\(problem)" + (isCutShort ? "; the text ends here" : ""),
+                fix: fix(for: problem))
         case .duplicatedKeysInMapping(let duplicates, let context):
             let key = duplicates.first ?? ""
             let first = context.mark
@@ -24,6 +29,17 @@ enum YAMLErrorWords {
         case .no, .memory, .reader, .writer, .emitter, .representer, .dataCouldNotBeDecoded:
             return ManifestProblem(file: file, field: "-", message: "not YAML: \(error)", fix: "mend the text")
         }
+    }
+
+    /// The place right behind the last character that is no white space.
+    private static func end(of text: String) -> (line: Int, column: Int) {
+        var place = (line: 1, column: 1)
+        var end = place
+        for scalar in text.unicodeScalars {
+            place = scalar == "\n" ? (place.line + 1, 1) : (place.line, place.column + 1)
+            if !scalar.properties.isWhitespace { end = place }
+        }
+        return end
     }
 
     private static func fix(for problem: String) -> String {

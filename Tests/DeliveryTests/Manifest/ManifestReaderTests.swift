@@ -155,6 +155,19 @@ struct ManifestReaderTests {
         #expect(try problem("[1]").message == "a manifest is an object")
     }
 
+    @Test(arguments: [
+        ("a: [1,\n", 1, 7), ("a: [1,", 1, 7), ("a: 1\nb: \"x\n\n\n", 2, 6), ("a: 'x", 1, 6),
+        ("kind: X\nspec: {a: 1", 2, 12), ("kind: X\nspec:\n  steps: [{a: b}\n\n# and no more\n", 5, 14),
+        ("{\"kind\": \"X\",\n \"spec\": {", 2, 11), ("a: &", 1, 5), ("a: 1\nb", 2, 2),
+    ])
+    func `text that is cut short is refused at its last line, not behind it`(
+        _ text: String, _ line: Int, _ column: Int
+    ) throws {
+        let problem = try problem(text)
+        #expect(problem.line == line && problem.column == column, "\(problem)")
+        #expect(problem.message.contains("not YAML"))
+    }
+
     @Test func `hostile text is refused with its place`() throws {
         let zero = try problem("a: 1\nb: x\u{0}y\n")
         #expect(zero.line == 2 && zero.column == 5)
