@@ -12,6 +12,9 @@ extension NginxServer {
             for orphan in orphans { orphan.send(SIGKILL) }
             _ = await gone(orphans, within: .seconds(5))
         }
+        if let holder = otherListener() {
+            throw PlatformFailure(.unavailable, "nginx did not start: port \(port) is taken by \(holder)")
+        }
         unlink(layout.controlSocket)
         try rotateLogs(of: nil)
         try await writeChecked()

@@ -35,6 +35,11 @@ extension NginxServer {
         }
     }
 
+    /// Who keeps nginx from its port; `nil` if nobody does, or if an earlier run's nginx of ours listens there.
+    public func otherListener() -> String? {
+        LoopbackPort.holder(of: port, besides: (running().map { [$0] } ?? []) + workers())
+    }
+
     func gone(_ processes: [ProcessIdentity], within patience: Duration) async -> Bool {
         let deadline = ContinuousClock.now + patience
         while processes.contains(where: \.isAlive) {

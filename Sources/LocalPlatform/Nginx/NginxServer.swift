@@ -129,8 +129,10 @@ public actor NginxServer {
         try save()
     }
 
-    /// Waits for the end of the master process, and starts it again; until the task is cancelled.
+    /// Waits for the end of the master process, and starts it again, ever more slowly if that does not help; until the task
+    /// is cancelled.
     public func keepAlive() async {
+        var pace = RestartPace()
         while !Task.isCancelled {
             if let master, let handle = ProcessHandle(master) {
                 _ = await handle.ended()
@@ -138,13 +140,16 @@ public actor NginxServer {
                 if Task.isCancelled { return }
             }
             if isStopped { return }
-            if running() == nil {
-                logger.error("nginx ended; starting it again")
-                do { try await launch() } catch {
-                    logger.error("nginx did not start", metadata: ["error": "\(error)"])
-                }
+            let wait = pace.wait()
+            logger.warning(
+                "nginx has ended; starting it again", metadata: ["wait": "\(wait)", "log": "\(layout.errorLog)"])
+            await Wait.rest(wait)
+            if Task.isCancelled || isStopped { return }
+            master = running()
+            if master != nil { continue }
+            do { try await launch() } catch {
+                logger.warning("nginx does not start", metadata: ["error": "\(error)", "server.port": "\(port)"])
             }
-            if running() == nil { await pause(.seconds(1)) }
         }
     }
 

@@ -21,16 +21,7 @@ enum ProcessTable {
 
     /// The numbers of all processes.
     static func all() -> [Int32] {
-        guard let directory = opendir("/proc") else { return [] }
-        defer { closedir(directory) }
-        var found: [Int32] = []
-        while let entry = readdir(directory) {
-            let name = withUnsafeBytes(of: entry.pointee.d_name) {
-                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if let pid = Int32(name) { found.append(pid) }
-        }
-        return found
+        entries("/proc").compactMap { Int32($0) }
     }
 
     /// The command line's words; empty if it cannot be read.
@@ -41,11 +32,39 @@ enum ProcessTable {
 
     /// The directory that it works in; `nil` if that cannot be read.
     static func directory(of pid: Int32) -> String? {
+        link("/proc/\(pid)/cwd")
+    }
+
+    private static func link(_ path: String) -> String? {
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
-        let length = readlink("/proc/\(pid)/cwd", &buffer, buffer.count)
+        let length = readlink(path, &buffer, buffer.count)
         guard length > 0 else { return nil }
         return String(decoding: buffer[..<length].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
+
+    private static func entries(_ path: String) -> [String] {
+        guard let directory = opendir(path) else { return [] }
+        defer { closedir(directory) }
+        var found: [String] = []
+        while let entry = readdir(directory) {
+            found.append(
+                withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) })
+        }
+        return found
+    }
+
+    /// The program's own name, at most 15 bytes; `?` if it cannot be read.
+    static func name(of pid: Int32) -> String {
+        read(pid, "comm").map { String($0.prefix { $0 != "\n" }) } ?? "?"
+    }
+
+    /// What its open files lead to, such as a path or `socket:[4711]`; empty if they cannot be read.
+    static func files(of pid: Int32) -> [String] {
+        entries("/proc/\(pid)/fd").compactMap { link("/proc/\(pid)/fd/\($0)") }
+    }
+
+    /// The lines of a file about this process, such as `net/tcp`; empty if it cannot be read.
+    static func lines(_ name: String) -> [Substring] { (read(getpid(), name) ?? "").split(separator: "\n") }
 
     private static func words(_ text: String?) -> [String] {
         (text ?? "").split(separator: "\0", omittingEmptySubsequences: true).map(String.init)

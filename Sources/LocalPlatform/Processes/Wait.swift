@@ -10,4 +10,11 @@ enum Wait {
             DispatchQueue.global().asyncAfter(deadline: .now() + .nanoseconds(nanoseconds)) { continuation.resume() }
         }
     }
+
+    /// Returns after `duration`, or as soon as the task is cancelled.
+    static func rest(_ duration: Duration) async {
+        do { try await Task.sleep(for: duration) } catch {
+            // Cancelled: whoever calls this looks at that himself.
+        }
+    }
 }

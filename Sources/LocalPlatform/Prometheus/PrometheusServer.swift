@@ -49,13 +49,22 @@ public actor PrometheusServer {
 
     /// Finds the instance that an earlier run left, or starts one, and returns when it answers.
     ///
-    /// - Throws: `.unavailable` if it does not answer within 30 s.
+    /// - Throws: `.unavailable` if its port is taken, or if it does not answer within 30 s.
     public func start() async throws(PlatformFailure) {
         isStopped = false
         do {
             try DurableFile.makeDirectory(directory, mode: 0o700)
             find()
+            if let process, !ProcessTable.arguments(of: process.pid).contains(listenArgument) {
+                logger.notice("prometheus moves to another port", metadata: ["server.port": "\(port)"])
+                await stop()
+                isStopped = false
+            }
             if process == nil {
+                if let holder = LoopbackPort.holder(of: port) {
+                    throw PlatformFailure(
+                        .unavailable, "prometheus does not start: port \(port) is taken by \(holder)")
+                }
                 try DurableFile(path: configurationFile).replace(with: configuration.utf8, mode: 0o600)
                 if access(targetsFile, F_OK) != 0 { try DurableFile(path: targetsFile).replace(with: "[]".utf8) }
                 try DurableFile.rotate(log, above: 64 << 20)
@@ -63,6 +72,8 @@ public actor PrometheusServer {
                 try DurableFile(path: identityFile).replace(with: JSONEncoder().encode(process))
                 logger.info("started prometheus", metadata: ["server.port": "\(port)"])
             }
+        } catch let failure as PlatformFailure {
+            throw failure
         } catch {
             throw PlatformFailure(.unavailable, "prometheus: \(error)")
         }
@@ -80,17 +91,29 @@ public actor PrometheusServer {
         }
     }
 
-    /// Starts it again whenever it ended by itself; ends when the task is cancelled.
+    /// Who keeps Prometheus from its port; `nil` if nobody does, or if an earlier run's Prometheus of ours listens there.
+    public func otherListener() -> String? {
+        find()
+        return LoopbackPort.holder(of: port, besides: process.map { [$0] } ?? [])
+    }
+
+    /// Starts it again whenever it ended by itself, ever more slowly if that does not help; ends when the task is cancelled.
     public func keepAlive() async {
+        var pace = RestartPace()
         while !Task.isCancelled {
             if !isStopped, process?.isAlive != true {
-                logger.warning("prometheus has ended; starting it again", metadata: ["log": "\(log)"])
+                let wait = pace.wait()
+                logger.warning(
+                    "prometheus has ended; starting it again", metadata: ["wait": "\(wait)", "log": "\(log)"])
+                await Wait.rest(wait)
+                if Task.isCancelled { return }
                 process = nil
                 do { try await start() } catch {
-                    logger.error("prometheus does not start", metadata: ["error": "\(error)"])
+                    logger.warning(
+                        "prometheus does not start", metadata: ["error": "\(error)", "server.port": "\(port)"])
                 }
             }
-            await Wait.pause(.seconds(1))
+            await Wait.rest(.seconds(1))
         }
     }
 
@@ -119,11 +142,13 @@ public actor PrometheusServer {
         self.process = nil
     }
 
+    private var listenArgument: String { "--web.listen-address=127.0.0.1:\(port)" }
+
     private var launch: ProcessLaunch {
         ProcessLaunch(
             command: [
                 program, "--config.file=\(configurationFile)", "--storage.tsdb.path=\(directory)/data",
-                "--storage.tsdb.retention.time=6h", "--web.listen-address=127.0.0.1:\(port)", "--log.level=warn",
+                "--storage.tsdb.retention.time=6h", listenArgument, "--log.level=warn",
             ],
             environment: ["PATH": "/usr/local/bin:/usr/bin:/bin"], directory: directory, log: log)
     }

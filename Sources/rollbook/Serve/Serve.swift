@@ -66,8 +66,11 @@ struct Serve: AsyncParsableCommand {
         defer { lock.release() }
         // What is wrong with the call is said before anything is started.
         let detours = try detours()
-        guard LoopbackPort.isFree(port) else {
-            throw ServeFailure("port \(port) is taken: end what listens there, or give another --port")
+        let (local, prometheus) = try platform.platform(data, logger)
+        try Self.check(port, "--port", LoopbackPort.holder(of: port))
+        try Self.check(platform.trafficPort, "--traffic-port", await local.nginx.otherListener())
+        if let prometheus {
+            try Self.check(platform.prometheusPort, "--prometheus-port", await prometheus.otherListener())
         }
 
         let (configuration, _) = try await ledger.open(logger)
@@ -79,7 +82,6 @@ struct Serve: AsyncParsableCommand {
             configuration.asLedgerService, options: PoolOptions(longestBackOff: .milliseconds(500)), logger: logger)
         let store = PostgresEventStore(pool: pool, logger: logger)
 
-        let (local, prometheus) = try platform.platform(data, logger)
         try await local.start()
         try await prometheus?.start()
 
@@ -129,6 +131,13 @@ struct Serve: AsyncParsableCommand {
                 services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         ).run()
         await pool.close()
+    }
+
+    /// Refuses a port that somebody else holds.
+    private static func check(_ port: Int, _ option: String, _ holder: String?) throws {
+        if let holder {
+            throw ServeFailure("port \(port) is taken by \(holder): end that, or give another \(option)")
+        }
     }
 
     /// Where names that manifests use lead to.
