@@ -7,7 +7,7 @@ public import Hummingbird
 /// The same routes stand under `/api/v1/rollouts/…` for the cluster `default` and under
 /// `/api/v1/clusters/<cluster>/rollouts/…` for any.
 public func buildAPI(_ dependencies: APIDependencies) -> Router<APIContext> {
-    let router = Router(context: APIContext.self)
+    let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
     let counters = RequestCounters()
     router.add(middleware: ProblemMiddleware(counters: counters))
     router.add(middleware: OwnHostMiddleware(port: dependencies.port))
@@ -33,5 +33,6 @@ public func buildAPI(_ dependencies: APIDependencies) -> Router<APIContext> {
         RolloutRoutes(requests: requests).add(to: rollout)
         ActionRoutes(requests: requests).add(to: rollout)
     }
+    OtherMethods.refuse(on: router)
     return router
 }

@@ -22,8 +22,9 @@ struct ManifestApplication {
         let problems = ManifestLint.lint(documents, strict: strict)
         if problems.contains(where: { $0.severity == .error }) { throw APIProblem.invalidManifests(problems) }
         let targets = try await targets(documents)
-        try check(documents, targets)
         let warnings = problems.map(\.description)
+        try check(documents, targets)
+        try checkSize(targets, warnings)
         var applied: [AppliedDocument] = []
         for document in documents {
             if let stream = TemplateDecider.stream(of: document.value, cluster: cluster) {
@@ -86,6 +87,26 @@ struct ManifestApplication {
                     fix: "apply it together with the Rollout that names it, or leave it out"))
         }
         guard problems.isEmpty else { throw .invalidManifests(problems) }
+    }
+
+    /// The most that a Rollout with what it refers to, and what lint had to say of it, may come to, in bytes of JSON.
+    ///
+    /// One event keeps all of that, beside the plan that is made of it. etcd takes no larger object either.
+    static let largestBundle = 1_572_864
+
+    private func checkSize(_ targets: [Target], _ warnings: [String]) throws(APIProblem) {
+        let words = CanonicalJSON.text(warnings).utf8.count
+        for target in targets where target.isAffected {
+            let size = CanonicalJSON.text(target.bundle).utf8.count + words
+            guard size > Self.largestBundle else { continue }
+            throw .invalidManifests([
+                ManifestProblem(
+                    field: "-",
+                    message:
+                        "rollout \"\(target.name.name)\", what it refers to and what lint has to say come to \(size) "
+                        + "bytes; at most \(Self.largestBundle) are kept", fix: "make them smaller")
+            ])
+        }
     }
 
     private func isUsed(_ document: ManifestDocument, _ targets: [Target]) -> Bool {

@@ -11,9 +11,10 @@ struct ManifestRoutes: Sendable {
         group.post("apply") { request, context -> Response in
             let query = try Query(request, knows: ["strict", "cluster"])
             let cluster = query.text("cluster") ?? "default"
-            guard RolloutName.isValid(cluster) else {
+            guard RolloutName.isValidPlace(cluster) else {
                 throw APIProblem.badInput(
-                    field: "cluster", value: cluster, message: "not a name of a-z 0-9 - .", fix: "mend the name")
+                    field: "cluster", value: cluster, message: "not a name of 1 to 63 characters of a-z 0-9 - .",
+                    fix: "mend the name")
             }
             let command = try requests.commandContext(request, context)
             let documents = try await Self.documents(request)
@@ -34,7 +35,7 @@ struct ManifestRoutes: Sendable {
 
     private static func documents(_ request: Request) async throws -> [ManifestDocument] {
         var request = request
-        let text = String(buffer: try await request.collectBody(upTo: APIContext.bodyLimit))
+        let text = try await request.text()
         let documents = try ManifestReader.documents(yaml: text, file: "")
         guard !documents.isEmpty else {
             throw APIProblem.badInput(

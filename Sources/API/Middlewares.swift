@@ -15,8 +15,12 @@ struct ProblemMiddleware: RouterMiddleware {
             response = try await next(request, context)
         } catch {
             var problem = APIProblem(error)
-            if case .http(404, _) = problem { problem = .unknownPath(request.uri.path) }
-            if case .internalError = problem {
+            if case .http(404, _) = problem {
+                problem =
+                    OtherMethods.known.contains(request.method)
+                    ? .unknownPath(request.uri.path) : .unknownMethod(request.method)
+            }
+            if problem.document.status == 500 {
                 context.logger.error(
                     "request failed", metadata: ["error": "\(error)", "http.path": "\(request.uri.path)"])
             }

@@ -13,6 +13,12 @@ enum APIProblem: Error {
     case unknownPath(String)
     /// There was no such rollout at that time.
     case notYet(RolloutName, PointInTime)
+    /// There is no such moment yet.
+    case future(_ field: String, _ value: String, present: String)
+    /// The page does not take that method.
+    case wrongMethod(HTTPRequest.Method, path: String, takes: [HTTPRequest.Method])
+    /// Nothing here takes that method.
+    case unknownMethod(HTTPRequest.Method)
     /// Manifests cannot be taken.
     case invalidManifests([ManifestProblem])
     /// The rollout does not do what it was told.
@@ -130,6 +136,24 @@ extension APIProblem {
         case .notYet(let name, let point):
             return ProblemDocument(
                 "not-yet", 404, "No such rollout at that time", "rollout \"\(name.name)\" did not exist at \(point)")
+        case .future(let field, let value, let present):
+            var document = ProblemDocument(
+                "in-the-future", 400, "That moment has not come yet", "\(field): \(value) has not come yet: \(present)")
+            (document.field, document.value) = (field, value)
+            document.fix = "name an earlier moment, or leave it out to see the present"
+            return document
+        case .wrongMethod(let method, let path, let takes):
+            var document = ProblemDocument(
+                "wrong-method", 405, "The page does not take that method", "\(path) does not take \(method)")
+            (document.field, document.value) = ("method", method.rawValue)
+            document.fix = "send \(takes.map(\.rawValue).joined(separator: " or "))"
+            return document
+        case .unknownMethod(let method):
+            var document = ProblemDocument(
+                "unknown-method", 501, "Nothing here takes that method", "there is no use for \(method)")
+            (document.field, document.value) = ("method", method.rawValue)
+            document.fix = "send GET to look and POST to change something"
+            return document
         case .invalidManifests(let problems):
             let errors = problems.filter { $0.severity == .error }
             var document = ProblemDocument(
@@ -200,6 +224,9 @@ extension APIProblem {
         let document = document
         var headers: HTTPFields = [:]
         if document.status == 503 { headers[.retryAfter] = "1" }
+        if case .wrongMethod(_, _, let takes) = self {
+            headers[.allow] = takes.map(\.rawValue).joined(separator: ", ")
+        }
         return .json(
             document, status: HTTPResponse.Status(code: document.status), type: "application/problem+json",
             headers: headers)

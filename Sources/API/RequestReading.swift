@@ -85,7 +85,7 @@ struct OrderBody {
 
     init(_ request: Request, context: APIContext, knows known: Set<String>) async throws {
         var request = request
-        let text = String(buffer: try await request.collectBody(upTo: APIContext.bodyLimit))
+        let text = try await request.text()
         guard !text.allSatisfy(\.isWhitespace) else {
             members = [:]
             return
@@ -93,7 +93,7 @@ struct OrderBody {
         let value: JSONValue
         do { value = try CanonicalJSON.read(from: text) } catch {
             throw APIProblem.badInput(
-                field: "body", value: String(text.prefix(60)), message: "not JSON",
+                field: "body", value: String(text.prefix(60)), message: Self.whyNotJSON(text),
                 fix: "send a JSON object, or nothing")
         }
         guard case .object(let members) = value else {
@@ -121,6 +121,7 @@ struct OrderBody {
         guard let text = value.stringValue, text.utf8.count <= 4096 else {
             throw wrong(name, "not a text of at most 4096 bytes", "write a shorter text, in quotes")
         }
+        try check(text, name)
         return text.isEmpty ? nil : text
     }
 
@@ -141,9 +142,24 @@ struct OrderBody {
             guard let text = value.stringValue else {
                 throw wrong(name, "\(key) is no text", "write the image in quotes")
             }
+            try check(key, name)
+            try check(text, name)
             texts[key] = text
         }
         return texts
+    }
+
+    /// Refuses what no event can keep.
+    private func check(_ text: String, _ name: String) throws(APIProblem) {
+        guard !text.utf8.contains(0) else {
+            throw wrong(name, "it holds U+0000, which cannot be kept", "remove that character")
+        }
+    }
+
+    /// What the ledger's own reader has to say of a text that is no JSON; lone surrogates among it.
+    private static func whyNotJSON(_ text: String) -> String {
+        do throws(JSONText.Problem) { try JSONText.check(text) } catch { return "not JSON: \(error)" }
+        return "not JSON"
     }
 
     private func wrong(_ name: String, _ message: String, _ fix: String) -> APIProblem {
@@ -152,6 +168,16 @@ struct OrderBody {
 }
 
 extension Request {
+    /// The body as text.
+    mutating func text() async throws -> String {
+        let body = try await collectBody(upTo: APIContext.bodyLimit)
+        guard let text = String(validating: body.readableBytesView, as: UTF8.self) else {
+            throw APIProblem.badInput(
+                field: "body", value: nil, message: "it is not UTF-8 text", fix: "send it in UTF-8")
+        }
+        return text
+    }
+
     /// Who sends the request, as it says itself.
     func actor() throws(APIProblem) -> EventActor {
         let subject = headers[.rollbookActor] ?? "anonymous"

@@ -15,7 +15,9 @@ struct RolloutRequests: Sendable {
         guard let rollout = RolloutName(cluster: cluster, namespace: namespace, name: name) else {
             throw .badInput(
                 field: "path", value: "\(cluster)/\(namespace)/\(name)",
-                message: "each part is 1 to 253 characters of a-z 0-9 - .", fix: "mend the name")
+                message:
+                    "each part is of a-z 0-9 - ., a cluster or namespace 1 to 63 and a name 1 to 253 characters long",
+                fix: "mend the name")
         }
         return rollout
     }
@@ -33,11 +35,39 @@ struct RolloutRequests: Sendable {
 
     /// The rollout as it is or was.
     func view(_ name: RolloutName, at point: PointInTime?) async throws -> RolloutView {
-        if let view = try await dependencies.lookup.reading(name, at: point).view { return view }
+        // Asked for before anything is read: what is appended meanwhile does not make a moment past.
+        let future = try await future(point)
+        let reading = try await dependencies.lookup.reading(name, at: point)
+        if let view = reading.view {
+            if let future { throw future }
+            if case .version(let version) = point, version > reading.version {
+                throw APIProblem.future("at", "v\(version)", present: "the rollout is at version v\(reading.version)")
+            }
+            return view
+        }
         if let point, try await !dependencies.store.read(name.stream, after: .none, limit: 1).isEmpty {
             throw APIProblem.notYet(name, point)
         }
         throw try await unknown(name)
+    }
+
+    /// The problem of a moment that has not come: nobody knows what will be true then.
+    private func future(_ point: PointInTime?) async throws(EventStoreFailure) -> APIProblem? {
+        let store = dependencies.store
+        switch point {
+        case nil, .version: return nil
+        case .time(let instant):
+            let now = dependencies.now()
+            if instant <= now { return nil }
+            // The ledger's clock may be ahead of this one, and what it has recorded has happened.
+            let last = try await store.readAll(
+                after: .start, before: nil, filter: EventFilter(), backwards: true, limit: 1)
+            let present = max(now, last.first?.recordedAt ?? now)
+            return instant <= present ? nil : .future("at", "\(instant)", present: "it is \(present) now")
+        case .position(let position):
+            let head = try await store.head()
+            return position <= head ? nil : .future("at", "\(position)", present: "the log ends at position \(head)")
+        }
     }
 
     /// All events of the rollout up to `point`.

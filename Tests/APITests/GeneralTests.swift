@@ -39,6 +39,86 @@ import Testing
         }
     }
 
+    @Test func `a path that is known answers other methods with those that it takes`() async throws {
+        try await Harness().run { client in
+            let _: ApplyReply = try await client.ask("/api/v1/apply", .post, body: Harness.everything(image: "1"))
+            for (uri, method, allowed) in [
+                ("/api/v1/rollouts/default/shop", HTTPRequest.Method.post, "GET, HEAD"),
+                ("/api/v1/rollouts/default/shop", .delete, "GET, HEAD"),
+                ("/api/v1/clusters/default/rollouts/default/shop", .put, "GET, HEAD"),
+                ("/api/v1/rollouts/default/shop/promote", .get, "POST"),
+                ("/api/v1/rollouts/default/shop/watch", .post, "GET, HEAD"), ("/api/v1/rollouts", .post, "GET, HEAD"),
+                ("/api/v1/apply", .put, "POST"), ("/api/v1/lint", .head, "POST"),
+                ("/api/v1/events", .patch, "GET, HEAD"),
+                ("/healthz", .post, "GET, HEAD"), ("/metrics", .options, "GET, HEAD"),
+            ] {
+                try await client.execute(uri: uri, method: method) { response in
+                    #expect(response.status == .methodNotAllowed, "\(method) \(uri)")
+                    #expect(response.headers[.allow] == allowed, "\(method) \(uri)")
+                    #expect(response.headers[.contentType] == "application/problem+json")
+                    let problem: ProblemDocument = try CanonicalJSON.read(from: String(buffer: response.body))
+                    #expect(problem.code == "wrong-method" && problem.value == method.rawValue)
+                }
+            }
+            for method in [HTTPRequest.Method.post, .put, .delete] {
+                let problem: ProblemDocument = try await client.ask("/api/v1/nothing", method, expecting: 404)
+                #expect(problem.code == "unknown-path")
+            }
+            let strange: ProblemDocument = try await client.ask(
+                "/api/v1/rollouts/default/shop", HTTPRequest.Method("BREW")!, expecting: 501)
+            #expect(strange.code == "unknown-method")
+        }
+    }
+
+    @Test func `HEAD answers as GET does, without the body`() async throws {
+        try await Harness().run { client in
+            for uri in ["/healthz", "/api/v1/rollouts", "/api/v1/events"] {
+                try await client.execute(uri: uri, method: .head) { response in
+                    #expect(response.status == .ok)
+                    #expect(response.body.readableBytes == 0)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [
+        "2026-11-24T09:00:00.000001Z", "2027-01-01T00:00:00Z", "9223372036854775807", "1000", "v1000",
+    ]) func `a moment that has not come is not answered with the present`(_ at: String) async throws {
+        let harness = Harness()
+        try await harness.run { client in
+            let _: ApplyReply = try await client.ask("/api/v1/apply", .post, body: Harness.everything(image: "1"))
+            let uri = "/api/v1/rollouts/default/shop?at="
+            let problem: ProblemDocument = try await client.ask(uri + at, expecting: 400)
+            #expect(problem.code == "in-the-future")
+            #expect(problem.field == "at")
+            #expect(Instant(at).map { problem.value == "\($0)" } ?? (problem.value == at))
+            #expect(problem.fix?.isEmpty == false)
+            let unknown: ProblemDocument = try await client.ask(
+                "/api/v1/rollouts/default/none?at=" + at, expecting: 404)
+            #expect(unknown.code == "unknown-rollout")
+            // The present itself is answered, however it is named.
+            let now: RolloutView = try await client.ask("/api/v1/rollouts/default/shop")
+            let head = try await harness.store.head()
+            for at in ["\(harness.clock.now)", "\(head)", "v\(now.version)"] {
+                let view: RolloutView = try await client.ask(uri + at)
+                #expect(view == now)
+            }
+        }
+    }
+
+    @Test func `what the ledger has recorded has happened, also when its clock is ahead of the server's`() async throws
+    {
+        let harness = Harness()
+        try await harness.run { client in
+            harness.clock.advance(.seconds(5))
+            let _: ApplyReply = try await client.ask("/api/v1/apply", .post, body: Harness.everything(image: "1"))
+            let now: RolloutView = try await client.ask("/api/v1/rollouts/default/shop")
+            harness.clock.advance(.seconds(-5))
+            let then: RolloutView = try await client.ask("/api/v1/rollouts/default/shop?at=\(now.recordedAt)")
+            #expect(then == now)
+        }
+    }
+
     @Test func `what has not changed is not sent again, and what is too large is not read`() async throws {
         try await Harness().run { client in
             let _: ApplyReply = try await client.ask("/api/v1/apply", .post, body: Harness.everything(image: "1"))

@@ -37,22 +37,23 @@ extension ManifestBundle {
         return replacingTemplate(template)
     }
 
-    /// What is wrong with an order to set `images`: a container that does not exist, an empty image; `nil` if nothing.
+    /// What is wrong with an order to set `images`: a container that does not exist, an image that none can have; `nil` if
+    /// nothing.
     public func problem(inImages images: [String: String]) -> ManifestProblem? {
         let known = self.images.keys.sorted()
         for (name, image) in images.sorted(by: { $0.key < $1.key }) {
             if name != "*", !known.contains(name) {
                 let nearest = ManifestFindings.nearest(to: name, among: known)
                 return ManifestProblem(
-                    field: "spec.template.spec.containers", value: "\"\(name)\"",
+                    field: "spec.template.spec.containers", value: ManifestFindings.short(.string(name)),
                     message: "unable to find container named \"\(name)\"",
                     fix: nearest.map { "did you mean \($0)?" }
                         ?? "name one of \(known.joined(separator: ", ")), or * for all")
             }
-            if image.isEmpty || image.contains(where: \.isWhitespace) {
+            if !(1...1024).contains(image.utf8.count) || !image.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) {
                 return ManifestProblem(
-                    field: "spec.template.spec.containers", value: "\"\(image)\"",
-                    message: "the image of container \"\(name)\" is empty or holds white space",
+                    field: "spec.template.spec.containers", value: ManifestFindings.short(.string(image)),
+                    message: "the image of container \"\(name)\" is not 1 to 1024 printable ASCII characters",
                     fix: "write an image such as registry.example.com/shop:1.2.3")
             }
         }

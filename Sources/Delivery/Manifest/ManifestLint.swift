@@ -120,6 +120,10 @@ public enum ManifestLint {
         }
         if let namespace = findings[metadata / "namespace"]?.stringValue {
             checkName(namespace, at: metadata / "namespace", &findings)
+            if namespace.utf8.count > 63 {
+                findings.error(
+                    metadata / "namespace", "must be no more than 63 characters", fix: "write a shorter name")
+            }
         }
     }
 

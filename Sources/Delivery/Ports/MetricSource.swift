@@ -41,9 +41,13 @@ public struct MetricAnswer: Sendable, Equatable {
     /// What the provider said besides, such as warnings.
     public var metadata: [String: String]
 
-    /// Makes an answer.
+    /// Makes an answer; what the ledger cannot keep of its texts is replaced, before any condition sees it.
     public init(outcome: MeasurementOutcome, source: MeasurementSource, metadata: [String: String] = [:]) {
-        self.outcome = outcome
+        self.outcome =
+            switch outcome {
+            case .value(let value): .value(value.keepable)
+            case .error(let reason): .error(reason.keepable)
+            }
         self.source = source
         self.metadata = metadata
     }
@@ -60,8 +64,8 @@ public struct MeasurementSource: Sendable, Hashable, Codable {
 
     /// Makes a source.
     public init(provider: String, address: String, queryDigest: String) {
-        self.provider = provider
-        self.address = address
+        self.provider = provider.keepable
+        self.address = address.keepable
         self.queryDigest = queryDigest
     }
 }

@@ -15,6 +15,8 @@ public struct PlatformFailure: Error, Sendable, Hashable, CustomStringConvertibl
     /// What kind.
     public var code: Code
     /// What happened, for people, with names and values.
+    ///
+    /// What the ledger cannot keep is replaced.
     public var detail: String
     /// With `staleGeneration`: the generation that the platform obeys.
     public var generation: Int?
@@ -22,7 +24,7 @@ public struct PlatformFailure: Error, Sendable, Hashable, CustomStringConvertibl
     /// Makes a failure.
     public init(_ code: Code, _ detail: String, generation: Int? = nil) {
         self.code = code
-        self.detail = detail
+        self.detail = detail.keepable
         self.generation = generation
     }
 

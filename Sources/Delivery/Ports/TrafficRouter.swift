@@ -72,7 +72,7 @@ public struct RouteObservation: Sendable, Equatable, Codable {
     public init(generation: Int, split: TrafficSplit, router: String, detail: String) {
         self.generation = generation
         self.split = split
-        self.router = router
-        self.detail = detail
+        self.router = router.keepable
+        self.detail = detail.keepable
     }
 }

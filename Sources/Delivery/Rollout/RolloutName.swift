@@ -2,7 +2,8 @@ public import EventSourcing
 
 /// The name of a rollout: where it runs and what it is called.
 ///
-/// Each part is a DNS label or subdomain as Kubernetes has it: 1…253 of `a-z 0-9 - .`.
+/// Each part is a DNS label or subdomain as Kubernetes has it: of `a-z 0-9 - .`, cluster and namespace 1…63, the name 1…253
+/// characters.
 public struct RolloutName: Sendable, Hashable, Comparable, Codable, CustomStringConvertible {
     /// The named installation of a platform; `default` unless several are served.
     public let cluster: String
@@ -13,7 +14,7 @@ public struct RolloutName: Sendable, Hashable, Comparable, Codable, CustomString
 
     /// Accepts three valid parts; `nil` otherwise.
     public init?(cluster: String = "default", namespace: String, name: String) {
-        guard [cluster, namespace, name].allSatisfy(Self.isValid) else { return nil }
+        guard Self.isValidPlace(cluster), Self.isValidPlace(namespace), Self.isValid(name) else { return nil }
         self.cluster = cluster
         self.namespace = namespace
         self.name = name
@@ -50,6 +51,9 @@ public struct RolloutName: Sendable, Hashable, Comparable, Codable, CustomString
         return isLetterOrDigit(first) && isLetterOrDigit(last)
             && bytes.allSatisfy { isLetterOrDigit($0) || $0 == 45 || $0 == 46 }
     }
+
+    /// Whether `part` can name a cluster or a namespace: as a name, but of at most 63 characters.
+    public static func isValidPlace(_ part: String) -> Bool { part.utf8.count <= 63 && isValid(part) }
 
     private enum CodingKeys: String, CodingKey { case cluster, namespace, name }
 

@@ -72,7 +72,9 @@ public enum TemplateDecider: StreamDecider {
     public static func stream(of manifest: JSONValue, cluster: String) -> StreamName? {
         let name = manifest["metadata"]?["name"]?.stringValue ?? ""
         let namespace = manifest["metadata"]?["namespace"]?.stringValue ?? "default"
-        guard [cluster, namespace, name].allSatisfy(RolloutName.isValid) else { return nil }
+        guard RolloutName.isValidPlace(cluster), RolloutName.isValidPlace(namespace), RolloutName.isValid(name) else {
+            return nil
+        }
         switch manifest["kind"]?.stringValue {
         case "AnalysisTemplate":
             return StreamName(category: category, identity: "\(cluster)/\(namespace)/\(name)")
