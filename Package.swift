@@ -67,7 +67,8 @@ let package = Package(
         tests("ControlTests", ["Control", "Delivery", "EventSourcing", "Analysis", "Conditions", "TestKit", logging]),
         room("Postgres", ["CLibpq", logging, crypto]),
         .target(
-            name: "TestKit", dependencies: ["EventSourcing", "Postgres"], path: "Tests/TestKit", swiftSettings: house),
+            name: "TestKit", dependencies: ["EventSourcing", "Postgres", "Delivery", "Analysis", "Conditions"],
+            path: "Tests/TestKit", swiftSettings: house),
         tests("PostgresTests", ["Postgres", "TestKit"]),
         room("Transparency", [crypto], exclude: ["FORMAT.md"]),
         tests("TransparencyTests", ["Transparency", crypto], exclude: ["check.py"]),
@@ -87,12 +88,12 @@ let package = Package(
             ["MetricSources", "Delivery", "Transfer", "Conditions", "Analysis", "EventSourcing", "HTTPTestKit"]),
         room("LocalPlatform", ["CLinux", "Transfer", "Delivery", "EventSourcing", logging]),
         tests("LocalPlatformTests", ["LocalPlatform", "Delivery", "EventSourcing", "payments-api", logging]),
-        room("API", ["Delivery", "EventSourcing", hummingbird, httpTypes, logging, serviceLifecycle]),
+        room("API", ["Delivery", "EventSourcing", crypto, hummingbird, httpTypes, logging, serviceLifecycle]),
         tests(
             "APITests",
             [
-                "API", "Delivery", "EventSourcing", "Analysis", "Conditions", hummingbird, hummingbirdTesting,
-                httpTypes, logging,
+                "API", "Delivery", "EventSourcing", "Analysis", "Conditions", "TestKit", hummingbird,
+                hummingbirdTesting, httpTypes, logging,
             ]),
 
         program(
@@ -103,7 +104,10 @@ let package = Package(
             ]),
         tests(
             "rollbookTests",
-            ["rollbook", "API", "Delivery", "EventSourcing", "Analysis", "Transfer", hummingbird, logging]),
+            [
+                "rollbook", "API", "Delivery", "EventSourcing", "Analysis", "Postgres", "Transfer", "TestKit",
+                hummingbird, logging,
+            ]),
         program("rollbook-bench", ["CLibpq", "EventSourcing", "Ledger", "Postgres", argumentParser, logging]),
         program("payments-api", ["CLinux", argumentParser, hummingbird, httpTypes, logging]),
         tests("HouseTests", []),

@@ -30,10 +30,10 @@ struct ActionRoutes: Sendable {
         group.post("\(verb)") { request, context -> Response in
             let name = try requests.name(context)
             _ = try Query(request, knows: [])
-            let command = try requests.commandContext(request, context)
             let body = try await OrderBody(request, context: context, knows: fields)
+            let command = try requests.commandContext(request, context, body: body.canonical)
             let order = try order(body, requests.dependencies.mint())
-            try await requests.checkMatch(request, name)
+            try await requests.checkMatch(request, name, command)
             if case .setImages(let images, _) = order {
                 if let problem = try await requests.load(name).state.rollout?.bundle.problem(inImages: images) {
                     throw APIProblem.invalidManifests([problem])

@@ -16,8 +16,9 @@ struct ManifestRoutes: Sendable {
                     field: "cluster", value: cluster, message: "not a name of 1 to 63 characters of a-z 0-9 - .",
                     fix: "mend the name")
             }
-            let command = try requests.commandContext(request, context)
             let documents = try await Self.documents(request)
+            let command = try requests.commandContext(
+                request, context, body: CanonicalJSON.text(documents.map(\.value)))
             let application = ManifestApplication(
                 requests: requests, templates: templates, cluster: cluster,
                 source: ManifestSource(kind: request.isFromCommandLine ? .cli : .api))

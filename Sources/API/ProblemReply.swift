@@ -210,13 +210,20 @@ extension APIProblem {
                 "conflict", 409, "Others changed the stream at the same time",
                 "\(stream) is at version \(actual), not \(expected): try again", retry: true)
         case .commandReused(let command, let stream):
-            ProblemDocument(
-                "idempotency-key-reused", 422, "This Idempotency-Key was given for another order",
-                "\(command) was given before for another order to \(stream); mint a new key for each order, and send a "
-                    + "repeat unchanged")
+            reused(command, stream)
         case .rejected(let why):
             ProblemDocument("rejected", 500, "The ledger does not accept what was to be recorded", why)
         }
+    }
+
+    /// - Source: draft-ietf-httpapi-idempotency-key-header, §2.7.
+    private static func reused(_ command: Identifier, _ stream: StreamName) -> ProblemDocument {
+        var document = ProblemDocument(
+            "idempotency-key-reused", 422, "This Idempotency-Key was given for another order",
+            "Idempotency-Key: \(command) was given before for another order to \(stream)")
+        (document.field, document.value) = ("Idempotency-Key", "\(command)")
+        document.fix = "mint a new key for each order, and send a repeat unchanged"
+        return document
     }
 
     /// The answer.

@@ -83,6 +83,9 @@ struct Query {
 struct OrderBody {
     private let members: [String: JSONValue]
 
+    /// The one text of a body that says the same, however it was written; an empty body says what `{}` does.
+    var canonical: String { CanonicalJSON.text(JSONValue.object(members)) }
+
     init(_ request: Request, context: APIContext, knows known: Set<String>) async throws {
         var request = request
         let text = try await request.text()

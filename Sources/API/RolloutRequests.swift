@@ -1,3 +1,4 @@
+internal import Crypto
 internal import Delivery
 internal import EventSourcing
 internal import HTTPTypes
@@ -78,14 +79,26 @@ struct RolloutRequests: Sendable {
     }
 
     /// What surrounds the commands of a request.
-    func commandContext(_ request: Request, _ context: APIContext) throws(APIProblem) -> CommandContext {
+    ///
+    /// - Parameter body: What the request orders, as canonical text.
+    /// - Source: draft-ietf-httpapi-idempotency-key-header, §2: the key is a structured string, so quotes may stand around
+    ///   it; §2.4: a fingerprint tells a repeat from another order.
+    func commandContext(
+        _ request: Request, _ context: APIContext, body: String
+    ) throws(APIProblem) -> CommandContext {
         var id = dependencies.mint()
-        var keepsReceipt = false
+        var fingerprint: [UInt8]?
         if let key = request.headers[.idempotencyKey] {
-            guard let given = Identifier(key) else {
-                throw .badInput(field: "Idempotency-Key", value: key, message: "not a UUID", fix: "write a UUID")
+            let isQuoted = key.count > 2 && key.hasPrefix("\"") && key.hasSuffix("\"")
+            guard let given = Identifier(isQuoted ? String(key.dropFirst().dropLast()) : key) else {
+                throw .badInput(
+                    field: "Idempotency-Key", value: key, message: "not a UUID",
+                    fix: "write a new UUID for each order, and the same one for a repeat")
             }
-            (id, keepsReceipt) = (given, true)
+            id = given
+            let parameters = request.uri.queryParameters.map { "\($0.key)=\($0.value)" }.sorted()
+            let order = [request.method.rawValue, request.uri.path, parameters.joined(separator: "&"), body]
+            fingerprint = Array(SHA256.hash(data: Array(order.joined(separator: "\n").utf8)))
         }
         let metadata = CanonicalJSON.text([
             "client": String((request.headers[.userAgent] ?? "").prefix(200)), "request": context.id,
@@ -93,12 +106,20 @@ struct RolloutRequests: Sendable {
         ])
         return CommandContext(
             id: id, at: dependencies.now(), actor: try request.actor(), metadata: metadata,
-            keepsReceipt: keepsReceipt)
+            keepsReceipt: fingerprint != nil, fingerprint: fingerprint)
     }
 
     /// Refuses the request if it names another decision version than the present one.
-    func checkMatch(_ request: Request, _ name: RolloutName) async throws {
+    ///
+    /// A repeat of an order that was carried out is let through to its first answer: the order itself moved the version.
+    func checkMatch(_ request: Request, _ name: RolloutName, _ command: CommandContext) async throws {
         guard let wanted = request.headers[.ifMatch], wanted != "*" else { return }
+        if command.keepsReceipt,
+            try await dependencies.store.receipt(
+                for: command.id, fingerprint: command.fingerprint, on: name.stream) != nil
+        {
+            return
+        }
         let (_, state) = try await load(name)
         guard let rollout = state.rollout else { throw try await unknown(name) }
         let accepted = wanted.split(separator: ",").map { tag in

@@ -58,7 +58,8 @@ struct RolloutRoutes: Sendable {
     @concurrent private func watch(_ start: RolloutReading, _ writer: inout EventStreamReply.Writer) async throws {
         var reading = start
         if let view = reading.view { try await writer.send(event: "rollout", id: nil, data: CanonicalJSON.text(view)) }
-        for await batch in requests.dependencies.store.follow(after: reading.position, batchSize: 100)
+        let size = 100
+        for await batch in requests.dependencies.store.follow(after: reading.position, batchSize: size)
             .cancelOnGracefulShutdown()
         {
             let news = batch.filter { $0.stream == reading.name.stream && $0.version > reading.version }
@@ -66,9 +67,13 @@ struct RolloutRoutes: Sendable {
                 try reading.fold(recorded)
                 // The events of one append are shown together: between them there was nothing to be seen.
                 if index + 1 < news.count, news[index + 1].recordedAt == recorded.recordedAt { continue }
+                // A full batch may end in the middle of an append; what follows is shown with it.
+                if index + 1 == news.count, batch.count == size {
+                    try await requests.dependencies.lookup.refresh(&reading)
+                }
                 guard let view = reading.view else { continue }
                 try await writer.send(
-                    event: "rollout", id: "\(recorded.epoch)-\(recorded.position)", data: CanonicalJSON.text(view))
+                    event: "rollout", id: "\(recorded.epoch)-\(reading.position)", data: CanonicalJSON.text(view))
             }
         }
     }

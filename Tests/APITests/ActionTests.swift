@@ -142,6 +142,57 @@ import Testing
         }
     }
 
+    @Test func `a key that was given for another order is refused, and a repeat in other words is not`() async throws {
+        let harness = try await Self.paused()
+        let key: HTTPFields = [HTTPField.Name("Idempotency-Key")!: "11111111-2222-4333-8444-555555555555"]
+        let quoted: HTTPFields = [HTTPField.Name("Idempotency-Key")!: "\"11111111-2222-4333-8444-555555555555\""]
+        try await harness.run { client in
+            let first: ActionReply = try await client.ask(
+                Self.shop + "/pause", .post, body: #"{"reason":"look again"}"#, headers: key)
+            #expect(!first.duplicate)
+            let head = try await harness.store.head()
+            for (verb, body) in [
+                ("/pause", #"{"reason":"another one"}"#), ("/pause", ""), ("/resume", #"{"reason":"look again"}"#),
+                ("/abort", #"{"reason":"look again"}"#), ("/set-image", #"{"images":{"app":"shop:3"}}"#),
+            ] {
+                let problem: ProblemDocument = try await client.ask(
+                    Self.shop + verb, .post, body: body, headers: key, expecting: 422)
+                #expect(problem.code == "idempotency-key-reused")
+                #expect(problem.field == "Idempotency-Key")
+                #expect(problem.value == "11111111-2222-4333-8444-555555555555")
+                #expect(problem.fix?.isEmpty == false)
+            }
+            for headers in [key, quoted] {
+                let again: ActionReply = try await client.ask(
+                    Self.shop + "/pause", .post, body: "{ \"reason\" : \"look\\u0020again\" }\n", headers: headers)
+                #expect(again.duplicate)
+                #expect(again.version == first.version)
+            }
+            let applied: ProblemDocument = try await client.ask(
+                "/api/v1/apply", .post, body: Harness.rollout(image: "4"), headers: key, expecting: 422)
+            #expect(applied.code == "idempotency-key-reused")
+            #expect(try await harness.store.head() == head)
+        }
+    }
+
+    @Test func `a repeat gets its first answer although the order itself moved the version that it names`() async throws
+    {
+        let harness = try await Self.paused()
+        try await harness.run { client in
+            let tag = try #require(try await client.execute(uri: Self.shop, method: .get) { $0.headers[.eTag] })
+            let headers: HTTPFields = [
+                HTTPField.Name("Idempotency-Key")!: "11111111-2222-4333-8444-555555555555", .ifMatch: tag,
+            ]
+            let first: ActionReply = try await client.ask(Self.shop + "/abort", .post, headers: headers)
+            #expect("\"\(first.decisionVersion)\"" != tag)
+            let second: ActionReply = try await client.ask(Self.shop + "/abort", .post, headers: headers)
+            #expect(second.duplicate)
+            let other: ProblemDocument = try await client.ask(
+                Self.shop + "/retry", .post, headers: [.ifMatch: tag], expecting: 412)
+            #expect(other.code == "moved-on")
+        }
+    }
+
     @Test(arguments: [
         ("/promote", #"{"fulll":true}"#, 400, "bad-input"), ("/promote", "[", 400, "bad-input"),
         ("/promote", #"{"full":"yes"}"#, 400, "bad-input"), ("/set-image", "{}", 400, "bad-input"),

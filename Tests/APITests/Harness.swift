@@ -8,6 +8,7 @@ import Hummingbird
 import HummingbirdTesting
 import Logging
 import Synchronization
+import TestKit
 import Testing
 
 /// The API over a log in memory, and a world that obeys at once.
@@ -36,121 +37,30 @@ struct Harness: Sendable {
 
     static let name = RolloutName(namespace: "default", name: "shop")!
 
-    /// Sends `order` as the controller does.
-    func tell(_ order: RolloutOrder) async throws {
-        let actor = EventActor.controller("test")
-        _ = try await handler.handle(
-            RolloutCommand(at: clock.now, order), on: Self.name.stream,
-            context: CommandContext(id: ids.next(), at: clock.now, actor: actor))
+    /// The world around the rollout.
+    var world: ObedientWorld {
+        ObedientWorld(
+            handler: handler, name: Self.name, now: { [clock] in clock.now }, mint: { [ids] in ids.next() },
+            passes: { [clock] in clock.advance($0) })
     }
+
+    /// Sends `order` as the controller does.
+    func tell(_ order: RolloutOrder) async throws { try await world.tell(order) }
 
     /// Carries out what is outstanding until nothing is: sizes, readiness, routes.
-    func settle() async throws {
-        for _ in 0..<50 {
-            guard let rollout = try await handler.load(Self.name.stream).state.rollout else { return }
-            clock.advance(.milliseconds(20))
-            if rollout.scaling.isOutstanding {
-                try await tell(.reportScaled(generation: rollout.scaling.decided))
-            } else if let set = rollout.sets.first(where: { $0.available != $0.wanted }) {
-                try await tell(
-                    .observePods(
-                        PodsSeen(
-                            podTemplateHash: set.podTemplateHash, desired: set.wanted, current: set.wanted,
-                            ready: set.wanted, available: set.wanted)))
-            } else if rollout.routing.isOutstanding, let split = rollout.split {
-                try await tell(
-                    .reportRouted(
-                        RouteObservation(
-                            generation: rollout.routing.decided, split: split, router: "nginx", detail: "asked it")))
-            } else {
-                return
-            }
-        }
-        Issue.record("the world does not come to rest")
-    }
+    func settle() async throws { try await world.settle() }
 
     /// Answers the next measurement of the run that is under way.
-    func measure(_ value: Double) async throws {
-        let rollout = try #require(try await handler.load(Self.name.stream).state.rollout)
-        let run = try #require(rollout.release?.runs.last)
-        let metric = try #require(run.metrics.first?.plan.name)
-        clock.advance(.seconds(1))
-        try await tell(
-            .reportMeasurement(
-                MeasurementReport(
-                    run: run.name, metric: metric, number: run.taken(metric) + 1,
-                    outcome: .value(.array([.double(value)])), startedAt: clock.now - .milliseconds(5),
-                    finishedAt: clock.now,
-                    source: MeasurementSource(
-                        provider: "prometheus", address: "http://prometheus:9090", queryDigest: "x"))))
-        try await settle()
-    }
+    func measure(_ value: Double) async throws { try await world.measure(value) }
 
-    static let template = """
-        apiVersion: argoproj.io/v1alpha1
-        kind: AnalysisTemplate
-        metadata: { name: success-rate }
-        spec:
-          metrics:
-            - name: error-rate
-              interval: 30s
-              count: 5
-              successCondition: result[0] <= 0.01
-              failureLimit: 2
-              provider:
-                prometheus: { address: "http://prometheus:9090", query: up }
-        """
-
-    static let services = """
-        apiVersion: v1
-        kind: Service
-        metadata: { name: shop-stable }
-        spec: { selector: { app: shop }, ports: [{ port: 80, targetPort: 8080 }] }
-        ---
-        apiVersion: v1
-        kind: Service
-        metadata: { name: shop-canary }
-        spec: { selector: { app: shop }, ports: [{ port: 80, targetPort: 8080 }] }
-        ---
-        apiVersion: networking.k8s.io/v1
-        kind: Ingress
-        metadata: { name: shop, annotations: { kubernetes.io/ingress.class: nginx } }
-        spec:
-          rules:
-            - http:
-                paths:
-                  - { path: /, pathType: Prefix, backend: { service: { name: shop-stable, port: { number: 80 } } } }
-        """
+    static let template = ShopManifests.template
+    static let services = ShopManifests.services
 
     static func rollout(image: String, replicas: String = "4") -> String {
-        """
-        apiVersion: argoproj.io/v1alpha1
-        kind: Rollout
-        metadata: { name: shop }
-        spec:
-          replicas: \(replicas)
-          selector: { matchLabels: { app: shop } }
-          template:
-            metadata: { labels: { app: shop } }
-            spec:
-              containers:
-                - { name: app, image: "shop:\(image)", ports: [{ containerPort: 8080 }] }
-          strategy:
-            canary:
-              canaryService: shop-canary
-              stableService: shop-stable
-              trafficRouting: { nginx: { stableIngress: shop } }
-              steps:
-                - setWeight: 5
-                - pause: {}
-                - setWeight: 25
-                - analysis: { templates: [{ templateName: success-rate }] }
-        """
+        ShopManifests.rollout(image: image, replicas: replicas)
     }
 
-    static func everything(image: String) -> String {
-        [rollout(image: image), services, template].joined(separator: "\n---\n")
-    }
+    static func everything(image: String) -> String { ShopManifests.everything(image: image) }
 }
 
 /// Time that moves by hand.

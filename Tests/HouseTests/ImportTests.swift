@@ -22,7 +22,7 @@ import Testing
         "Postgres": ["Logging", "Crypto"], "Transparency": ["Crypto"],
         "Ledger": ["Logging", "ServiceLifecycle", "Crypto"],
         "MetricSources": ["Crypto"], "LocalPlatform": ["Logging"],
-        "API": ["Hummingbird", "HTTPTypes", "Logging", "NIOCore", "ServiceLifecycle"],
+        "API": ["Crypto", "Hummingbird", "HTTPTypes", "Logging", "NIOCore", "ServiceLifecycle"],
         "rollbook": [
             "ArgumentParser", "Hummingbird", "Logging", "ServiceLifecycle", "UnixSignals", "Yams", "HTTPTypes",
         ],

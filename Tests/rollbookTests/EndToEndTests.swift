@@ -4,6 +4,7 @@ import EventSourcing
 import Foundation
 import Hummingbird
 import Logging
+import TestKit
 import Testing
 import Transfer
 
@@ -48,6 +49,38 @@ import Transfer
                     #expect(then == view)
                 }
             }
+        }
+    }
+
+    @Test func `no half of an append is ever watched`() async throws {
+        let gate = GatedStore.Gate()
+        try await Self.withShop(store: { GatedStore(base: $0, gate: gate) }) { client, _ in
+            let _: ApplyReply = try await client.post("/api/v1/apply", Self.manifest)
+            var watched: [RolloutView] = []
+            try await client.watch("default", "shop", lost: { Issue.record("connection lost: \($0)") }) { view in
+                watched.append(view)
+                if watched.count == 1 {
+                    // 99 events of others, then an append of several: its first is the last of a full batch.
+                    let templates = (1...99).map { number -> JSONValue in
+                        [
+                            "apiVersion": "argoproj.io/v1alpha1", "kind": "AnalysisTemplate",
+                            "metadata": ["name": .string("t\(number)")],
+                            "spec": ["metrics": [["name": "m", "provider": ["prometheus": ["query": "up"]]]]],
+                        ]
+                    }
+                    let _: ApplyReply = try await client.post(
+                        "/api/v1/apply", ["apiVersion": "v1", "kind": "List", "items": .array(templates)])
+                    let before: EventPage = try await client.get("/api/v1/events", query: [("limit", "1")])
+                    let _: ActionReply = try await client.post(
+                        client.path("default", "shop", "set-image"), ["images": ["app": "shop:2"]])
+                    let after: EventPage = try await client.get("/api/v1/events", query: [("limit", "1")])
+                    #expect(after.head.value - before.head.value >= 2)
+                    await gate.open()
+                }
+                return watched.count < 2
+            }
+            let now: RolloutView = try await client.get(client.path("default", "shop"))
+            #expect(watched.last == now)
         }
     }
 
@@ -96,13 +129,24 @@ import Transfer
 
     /// Runs `body` with a client of a server of its own.
     static func withServer(_ body: @Sendable @escaping (ServerClient) async throws -> Void) async throws {
+        try await withShop { client, _ in try await body(client) }
+    }
+
+    /// Runs `body` with a client of a server of its own, and with the world around its rollout `shop`.
+    static func withShop(
+        store wrap: @Sendable (InMemoryEventStore) -> any EventStore = { $0 },
+        _ body: @Sendable @escaping (ServerClient, ObedientWorld) async throws -> Void
+    ) async throws {
         let now: @Sendable () -> Instant = { Output.now }
         let mint: @Sendable () -> Identifier = {
             Identifier(at: Output.now, random: (UInt16.random(in: 0...UInt16.max), UInt64.random(in: 0...UInt64.max)))
         }
-        let store = InMemoryEventStore(clock: now)
+        let store = wrap(InMemoryEventStore(clock: now))
+        let handler = CommandHandler<RolloutDecider>(store: store, mint: mint)
+        let name = try #require(RolloutName(namespace: "default", name: "shop"))
+        let world = ObedientWorld(handler: handler, name: name, now: now, mint: mint)
         let dependencies = APIDependencies(
-            handler: CommandHandler(store: store, mint: mint), store: store, views: FoldedRolloutViews(store), now: now,
+            handler: handler, store: store, views: FoldedRolloutViews(store), now: now,
             mint: mint, instance: "test")
         var logger = Logger(label: "test")
         logger.logLevel = .critical
@@ -117,7 +161,8 @@ import Transfer
             let transfer = TransferClient()
             try await body(
                 ServerClient(
-                    server: "http://127.0.0.1:\(port)", cluster: "default", actor: "maria@laptop", transfer: transfer))
+                    server: "http://127.0.0.1:\(port)", cluster: "default", actor: "maria@laptop", transfer: transfer),
+                world)
             await transfer.close()
             group.cancelAll()
             do { try await group.waitForAll() } catch is CancellationError {}

@@ -103,6 +103,23 @@ import Testing
             ])
     }
 
+    @Test func `what others wrote cannot steer the terminal or hide a line`() throws {
+        let hostile = "fine\u{1B}[2J\u{1B}]0;x\u{7}\r\nHealthy\u{9B}1A\u{202E}\u{0}"
+        let shown = #"fine\u{1B}[2J\u{1B}]0;x\u{7}\r\nHealthy\u{9B}1A\u{202E}\u{0}"#
+        #expect(hostile.printable == shown)
+        var view = try Self.view()
+        view.message = hostile
+        view.images[0].image = hostile
+        let tree = RolloutTree(view: view, now: Self.start, paint: Self.plain).lines
+        #expect(tree.contains("Message:         " + shown))
+        #expect(tree.contains("Images:          " + shown + " (stable)"))
+        #expect(LiveScreen.line(view).hasSuffix(shown))
+        var table = Table(["A", "B"])
+        table.add([hostile, "b"])
+        #expect(table.lines(Self.plain)[1] == shown + "  b")
+        #expect("äöü 漢字 👩‍👩‍👧 ✔".printable == "äöü 漢字 👩‍👩‍👧 ✔")
+    }
+
     @Test(arguments: [
         (-3, "0s"), (0, "0s"), (119, "119s"), (130, "2m10s"), (180, "3m"), (3000, "50m"), (10_800, "3h"),
         (11_100, "3h5m"), (172_800, "2d"), (180_000, "2d2h"), (864_000, "10d"),

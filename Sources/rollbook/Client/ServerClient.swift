@@ -16,8 +16,12 @@ struct ServerClient: Sendable {
 
     /// The path of a rollout, with what follows it.
     func path(_ namespace: String, _ name: String, _ rest: String = "") -> String {
-        let root = cluster == "default" ? "/api/v1" : "/api/v1/clusters/\(Self.encoded(cluster))"
-        return "\(root)/rollouts/\(Self.encoded(namespace))/\(Self.encoded(name))" + (rest.isEmpty ? "" : "/\(rest)")
+        "\(rollouts)/\(Self.encoded(namespace))/\(Self.encoded(name))" + (rest.isEmpty ? "" : "/\(rest)")
+    }
+
+    /// The path of the cluster's rollouts.
+    var rollouts: String {
+        cluster == "default" ? "/api/v1/rollouts" : "/api/v1/clusters/\(Self.encoded(cluster))/rollouts"
     }
 
     /// The JSON text at `path`.

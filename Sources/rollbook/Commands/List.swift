@@ -22,9 +22,8 @@ struct ListRollouts: ClientCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func perform(_ client: ServerClient) async throws {
-        let root = client.cluster == "default" ? "/api/v1/rollouts" : "/api/v1/clusters/\(client.cluster)/rollouts"
         var list: RolloutList = try await client.get(
-            root, query: [("namespace", allNamespaces ? nil : place.namespace)])
+            client.rollouts, query: [("namespace", allNamespaces ? nil : place.namespace)])
         if let name { list.rollouts.removeAll { $0.name != name } }
         switch format.output {
         case .json, .yaml: try OutputFormat.print(CanonicalJSON.text(list), format.output ?? .json)

@@ -102,12 +102,13 @@ struct Audit: ClientCommand {
         if let reason = abort.reason { lines.append("  Reason:    \(reason)") }
         lines.append("  Message:   \(abort.message)")
         if let run = abort.analysisRun { lines.append("  Analysis:  \(run)") }
+        lines = lines.map(\.printable)
         for metric in abort.metrics {
             let condition = metric.successCondition.map { "success if \($0)" }
             let failure = metric.failureCondition.map { "failure if \($0)" }
             lines.append(
                 "  Metric:    \(metric.metric) \(metric.phase.rawValue)\(metric.rule.map { ": \($0)" } ?? "")"
-                    + ([condition, failure].compactMap(\.self).map { "; \($0)" }.joined()))
+                    + ([condition, failure].compactMap(\.self).map { "; \($0)" }.joined()).printable)
         }
         if !abort.measurements.isEmpty {
             var table = Table(["  METRIC", "NUMBER", "VALUE", "PHASE", "CONDITION", "FINISHED", "EVENT", "POSITION"])

@@ -51,7 +51,7 @@ struct Status: ClientCommand {
     private static func line(_ view: RolloutView) -> String {
         switch view.phase {
         case .healthy, .degraded: view.phase.rawValue
-        case .progressing, .paused: "\(view.phase.rawValue) - \(view.message)"
+        case .progressing, .paused: "\(view.phase.rawValue) - \(view.message)".printable
         }
     }
 }

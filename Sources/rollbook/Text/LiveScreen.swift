@@ -27,7 +27,7 @@ actor LiveScreen {
 
     /// Says that the connection is lost; what was seen last stays.
     func lost(_ why: String) {
-        note = "the server cannot be reached, trying again: \(why)"
+        note = "the server cannot be reached, trying again: \(why)".printable
         if isTerminal { redraw() } else { Output.error(note ?? why) }
     }
 
@@ -61,6 +61,6 @@ actor LiveScreen {
                 "\(run.name) \(run.phase.rawValue) ✔ \(counts.successful) ✖ \(counts.failed) ⚠ \(counts.error)")
         }
         if !view.message.isEmpty { parts.append(view.message) }
-        return parts.joined(separator: "  ")
+        return parts.joined(separator: "  ").printable
     }
 }

@@ -10,8 +10,8 @@ enum Output {
     /// Writes text to standard output, at once.
     static func raw(_ text: String) { write(text, to: 1) }
 
-    /// Writes a line to standard error.
-    static func error(_ text: String) { write(text + "\n", to: 2) }
+    /// Writes one or several lines to standard error.
+    static func error(_ text: String) { write(text.printableLines + "\n", to: 2) }
 
     /// Whether standard output is a terminal.
     static var isTerminal: Bool { isatty(1) == 1 }

@@ -20,7 +20,7 @@ struct RolloutTree {
             labelled("Status:", paint(view.phase.shown, view.phase.colour)),
         ]
         if view.cluster != "default" { lines.insert(labelled("Cluster:", view.cluster), at: 2) }
-        if !view.message.isEmpty { lines.append(labelled("Message:", view.message)) }
+        if !view.message.isEmpty { lines.append(labelled("Message:", view.message.printable)) }
         if let pause = view.pause, let until = pause.until {
             lines.append(labelled("Pause:", "ends in \(until.since(now).age)"))
         }
@@ -31,7 +31,8 @@ struct RolloutTree {
         ]
         for (index, image) in view.images.enumerated() {
             let roles = image.roles.isEmpty ? "" : " (\(image.roles.map(\.rawValue).joined(separator: ", ")))"
-            lines.append(labelled(index == 0 ? "Images:" : "", image.image + paint(roles, image.roles.first?.colour)))
+            lines.append(
+                labelled(index == 0 ? "Images:" : "", image.image.printable + paint(roles, image.roles.first?.colour)))
         }
         lines += [
             "Replicas:", labelled("  Desired:", "\(view.replicas.desired)"),

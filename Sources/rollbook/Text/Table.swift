@@ -6,7 +6,7 @@ struct Table {
         var colour: Paint.Colour?
 
         init(_ text: String, _ colour: Paint.Colour? = nil) {
-            self.text = text
+            self.text = text.printable
             self.colour = colour
         }
     }
