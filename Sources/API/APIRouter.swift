@@ -23,6 +23,12 @@ public func buildAPI(_ dependencies: APIDependencies) -> Router<APIContext> {
         place.get { request, context -> Response in
             let namespace = try Query(request, knows: ["namespace"]).text("namespace")
             let cluster = context.parameters.get("cluster")
+            for (field, value) in [("namespace", namespace), ("cluster", cluster)] {
+                guard let value, !RolloutName.isValidPlace(value) else { continue }
+                throw APIProblem.badInput(
+                    field: field, value: value, message: "not a name of 1 to 63 characters of a-z 0-9 - .",
+                    fix: "mend the name")
+            }
             let rows = try await dependencies.views.list(namespace: namespace).filter {
                 $0.cluster == cluster ?? $0.cluster
             }

@@ -7,6 +7,9 @@ internal import Hummingbird
 struct Query {
     private let values: [String: [String]]
 
+    /// The parameters that may be given several times.
+    private static let lists: Set<String> = ["type"]
+
     init(_ request: Request, knows known: Set<String>) throws(APIProblem) {
         var values: [String: [String]] = [:]
         for (key, value) in request.uri.queryParameters {
@@ -17,6 +20,15 @@ struct Query {
                     field: key, value: String(value), message: "there is no such parameter",
                     fix: nearest.map { "did you mean \($0)?" }
                         ?? (known.isEmpty ? "this takes none" : "one of \(known.sorted().joined(separator: ", "))"))
+            }
+            guard !value.utf8.contains(0) else {
+                throw .badInput(
+                    field: key, value: String(value), message: "it holds U+0000, which nothing here holds",
+                    fix: "remove that character")
+            }
+            guard values[key] == nil || Self.lists.contains(key) else {
+                throw .badInput(
+                    field: key, value: String(value), message: "it is given twice", fix: "give one of the two")
             }
             values[key, default: []].append(String(value))
         }
@@ -162,7 +174,7 @@ struct OrderBody {
     /// What the ledger's own reader has to say of a text that is no JSON; lone surrogates among it.
     private static func whyNotJSON(_ text: String) -> String {
         do throws(JSONText.Problem) { try JSONText.check(text) } catch { return "not JSON: \(error)" }
-        return "not JSON"
+        return "a number in it is too large to be read"
     }
 
     private func wrong(_ name: String, _ message: String, _ fix: String) -> APIProblem {
@@ -173,7 +185,17 @@ struct OrderBody {
 extension Request {
     /// The body as text.
     mutating func text() async throws -> String {
-        let body = try await collectBody(upTo: APIContext.bodyLimit)
+        let body: ByteBuffer
+        do { body = try await collectBody(upTo: APIContext.bodyLimit) } catch let error as any HTTPResponseError {
+            throw error
+        } catch let error as CancellationError {
+            throw error
+        } catch {
+            // What is left: the caller broke off, or does not frame the body as HTTP asks.
+            throw APIProblem.badInput(
+                field: "body", value: nil, message: "it could not be read: \(error)",
+                fix: "send it whole, with a right Content-Length or Transfer-Encoding")
+        }
         guard let text = String(validating: body.readableBytesView, as: UTF8.self) else {
             throw APIProblem.badInput(
                 field: "body", value: nil, message: "it is not UTF-8 text", fix: "send it in UTF-8")

@@ -48,13 +48,20 @@ struct ExitMessage: Equatable {
                 Exit.badInput)
         case .unreachable(let server, let transfer):
             switch transfer.code {
-            case .couldNotConnect, .couldNotResolve:
+            case .couldNotResolve:
+                self.init(
+                    "cannot reach rollbook at \(server): nobody knows that host; mend --server or ROLLBOOK_SERVER",
+                    Exit.unreachable)
+            case .couldNotConnect:
                 self.init("cannot reach rollbook at \(server): is `rollbook serve` running?", Exit.unreachable)
             default: self.init("no answer from rollbook at \(server): \(transfer.detail)", Exit.unreachable)
             }
         case .problem(let problem): self.init(problem)
         case .strange(let server, let status, let text):
-            self.init("\(server) answers as no rollbook does (\(status)): \(text.prefix(200))", Exit.unreachable)
+            let words = text.split(whereSeparator: \.isWhitespace).joined(separator: " ").prefix(200)
+            self.init(
+                "\(server) answers as no rollbook does (\(status)): \(words) – mend --server or ROLLBOOK_SERVER",
+                Exit.unreachable)
         case .manifests(let problems):
             self.init(problems.map(\.description).joined(separator: "\n"), Exit.badInput)
         case .file(let file, let reason): self.init("cannot read \(file): \(reason)", Exit.badInput)

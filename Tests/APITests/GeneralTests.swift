@@ -30,7 +30,11 @@ import Testing
         ("/api/v1/rollouts/default/shop?at=yesterday", "at"), ("/api/v1/rollouts/default/shop?att=1", "att"),
         ("/api/v1/rollouts/default/Shop", "path"), ("/api/v1/events?limit=0", "limit"),
         ("/api/v1/events?from=now", "from"), ("/api/v1/events?type=abortd", "type"),
-        ("/api/v1/events?correlation=7", "correlation"),
+        ("/api/v1/events?correlation=7", "correlation"), ("/api/v1/events?actor=a%00b", "actor"),
+        ("/api/v1/events?stream=%00", "stream"), ("/api/v1/events?type=a.v1%00", "type"),
+        ("/api/v1/events/stream?actor=%00", "actor"), ("/api/v1/rollouts/default/shop?at=1&at=2", "at"),
+        ("/api/v1/rollouts?namespace=%00", "namespace"), ("/api/v1/rollouts?namespace=A", "namespace"),
+        ("/api/v1/clusters/a%20b/rollouts", "cluster"),
     ]) func `a value that cannot be used is named with what to write`(_ uri: String, _ field: String) async throws {
         try await Harness().run { client in
             let problem: ProblemDocument = try await client.ask(uri, expecting: 400)
@@ -130,6 +134,21 @@ import Testing
             let large = String(repeating: "a", count: 4 * 1024 * 1024 + 1)
             let problem: ProblemDocument = try await client.ask("/api/v1/apply", .post, body: large, expecting: 413)
             #expect(problem.code == "too-large")
+        }
+    }
+
+    @Test func `a body that breaks off is the caller's mistake`() async throws {
+        struct BrokenOff: Error {}
+        var request = Request(
+            head: HTTPRequest(method: .post, scheme: "http", authority: "localhost", path: "/"),
+            body: RequestBody(
+                asyncSequence: AsyncThrowingStream<ByteBuffer, any Error> { $0.finish(throwing: BrokenOff()) }))
+        do {
+            _ = try await request.text()
+            Issue.record("there is no body")
+        } catch {
+            let problem = APIProblem(error).document
+            #expect(problem.status == 400 && problem.field == "body")
         }
     }
 

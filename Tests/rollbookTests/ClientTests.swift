@@ -53,9 +53,31 @@ import Transfer
         #expect(message.code == 4)
     }
 
+    @Test func `an empty name is not the path of something else`() {
+        let client = ServerClient(
+            server: "http://127.0.0.1:1", cluster: "default", actor: "x@y", transfer: TransferClient())
+        #expect(throws: ClientFailure.self) { try client.path("default", "", "abort") }
+    }
+
+    @Test func `what cannot be read, and what holds nothing, is told`() throws {
+        // A device is read as a file is.
+        for (file, words) in [
+            ("/dev/null", "there is no document in /dev/null"),
+            ("/nowhere.yaml", "cannot read /nowhere.yaml: no such file"),
+        ] {
+            do {
+                _ = try ManifestFiles.documents([file])
+                Issue.record("\(file) holds documents")
+            } catch {
+                #expect(ExitMessage(error).text == words)
+            }
+        }
+    }
+
     @Test(arguments: [
         ["get", "rollout", "shop", "--at", "yesterday"], ["get", "rollout", "shop", "--at", "v1", "--watch"],
         ["set", "image", "shop", "app"], ["undo", "shop", "--to-revision", "-1"], ["apply"],
+        ["set", "image", "shop", "app=a", "app=b"], ["get", "rollout", "shop", "-n", ""],
         ["retry", "experiment", "shop"], ["replay", "shop", "--from", "then"],
     ]) func `wrong usage is refused before anything is sent`(_ arguments: [String]) {
         #expect(throws: (any Error).self) { _ = try Rollbook.parseAsRoot(arguments) }

@@ -39,6 +39,10 @@ struct ConnectionOptions: ParsableArguments {
 struct NamespaceOption: ParsableArguments {
     @Option(name: .shortAndLong, help: "The namespace.")
     var namespace = "default"
+
+    func validate() throws {
+        if namespace.isEmpty { throw ValidationError("--namespace is empty: give a name, or leave it out.") }
+    }
 }
 
 /// A command that talks to the server; what goes wrong is worded by ``ExitMessage``.

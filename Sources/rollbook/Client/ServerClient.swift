@@ -15,8 +15,13 @@ struct ServerClient: Sendable {
     func close() async { await transfer.close() }
 
     /// The path of a rollout, with what follows it.
-    func path(_ namespace: String, _ name: String, _ rest: String = "") -> String {
-        "\(rollouts)/\(Self.encoded(namespace))/\(Self.encoded(name))" + (rest.isEmpty ? "" : "/\(rest)")
+    ///
+    /// - Throws: `.argument` for an empty name, which would make it the path of something else.
+    func path(_ namespace: String, _ name: String, _ rest: String = "") throws(ClientFailure) -> String {
+        guard !name.isEmpty else {
+            throw .argument("the rollout's name is empty: `rollbook list rollouts -A` shows those that there are")
+        }
+        return "\(rollouts)/\(Self.encoded(namespace))/\(Self.encoded(name))" + (rest.isEmpty ? "" : "/\(rest)")
     }
 
     /// The path of the cluster's rollouts.
@@ -65,7 +70,7 @@ struct ServerClient: Sendable {
         var hasSeen = false
         while !Task.isCancelled {
             do {
-                var request = TransferRequest(url: url(path(namespace, name, "watch"), []), headers: headers)
+                var request = TransferRequest(url: url(try path(namespace, name, "watch"), []), headers: headers)
                 request.timeout = nil
                 let stream = try await transfer.stream(request)
                 guard stream.head.isSuccess else {

@@ -32,12 +32,13 @@ struct History: ClientCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func perform(_ client: ServerClient) async throws {
-        let path = client.path(place.namespace, name, "history")
+        let path = try client.path(place.namespace, name, "history")
         if let output = format.output, output == .json || output == .yaml {
             try OutputFormat.print(try await client.text(path, query: span.query), output)
             return
         }
         let reply: HistoryReply = try await client.get(path, query: span.query)
+        if reply.events.isEmpty { Output.error("There was no event in that time.") }
         for line
             in (releases ? Self.releases(reply.releases) : Self.events(reply.events, isWide: format.output == .wide))
             .lines(Paint(isOn: Output.wantsColour))
@@ -80,7 +81,7 @@ struct Audit: ClientCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func perform(_ client: ServerClient) async throws {
-        let path = client.path(place.namespace, name, "audit")
+        let path = try client.path(place.namespace, name, "audit")
         if let output = format.output, output == .json || output == .yaml {
             try OutputFormat.print(try await client.text(path), output)
             return
@@ -146,7 +147,7 @@ struct Replay: ClientCommand {
     @OptionGroup var connection: ConnectionOptions
 
     func perform(_ client: ServerClient) async throws {
-        let path = client.path(place.namespace, name, "replay")
+        let path = try client.path(place.namespace, name, "replay")
         if let output = format.output, output == .json || output == .yaml {
             try OutputFormat.print(try await client.text(path, query: span.query), output)
             return

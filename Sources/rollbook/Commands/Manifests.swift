@@ -47,9 +47,11 @@ enum ManifestFiles {
 
     private static func text(_ path: String) throws(ClientFailure) -> String {
         do {
-            let data =
+            // A handle reads pipes and devices as well, such as those of `-f <(kustomize build)`.
+            let handle =
                 path == "-"
-                ? try FileHandle.standardInput.readToEnd() ?? Data() : try Data(contentsOf: URL(fileURLWithPath: path))
+                ? FileHandle.standardInput : try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+            let data = try handle.readToEnd() ?? Data()
             guard let text = String(validating: data, as: UTF8.self) else {
                 throw ClientFailure.file(path, reason: "it is not UTF-8 text")
             }

@@ -158,6 +158,9 @@ struct SetImage: ClientCommand {
             guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
                 throw ValidationError("\"\(text)\" is no image: write container=image.")
             }
+            guard images[String(parts[0])] == nil else {
+                throw ValidationError("\"\(parts[0])\" is given two images: give one of them.")
+            }
             images[String(parts[0])] = .string(String(parts[1]))
         }
         return images
