@@ -87,7 +87,9 @@ let package = Package(
             "MetricSourcesTests",
             ["MetricSources", "Delivery", "Transfer", "Conditions", "Analysis", "EventSourcing", "HTTPTestKit"]),
         room("LocalPlatform", ["CLinux", "Transfer", "Delivery", "EventSourcing", logging]),
-        tests("LocalPlatformTests", ["LocalPlatform", "Delivery", "EventSourcing", "payments-api", logging]),
+        tests(
+            "LocalPlatformTests",
+            ["LocalPlatform", "Delivery", "EventSourcing", "payments-api", "TestKit", "HTTPTestKit", logging]),
         room("API", ["Delivery", "EventSourcing", crypto, hummingbird, httpTypes, logging, serviceLifecycle]),
         tests(
             "APITests",

@@ -23,13 +23,11 @@ public struct LocalTrafficRouter: TrafficRouter {
         case .stands(let standing): state = standing
         case .refused(let standing):
             let generation = standing.route?.generation ?? 0
-            guard generation > intent.generation else {
-                throw PlatformFailure(
-                    .rejected,
-                    "route \(intent.generation) of \(intent.rollout) was carried out with another split before")
-            }
             throw PlatformFailure(
-                .staleGeneration, "route \(intent.generation) of \(intent.rollout) came after \(generation)",
+                .staleGeneration,
+                generation == intent.generation
+                    ? "route \(generation) of \(intent.rollout) was carried out with another split before"
+                    : "route \(intent.generation) of \(intent.rollout) came after \(generation)",
                 generation: generation)
         }
         try await gate.serve(sites, of: backend, by: nginx)

@@ -11,7 +11,8 @@ private struct Bench {
     let clock = ManualClock()
     let store: FaultyStore
     let handler: CommandHandler<RolloutDecider>
-    let platform: ObedientPlatform
+    let workloads: InMemoryWorkloads
+    let router = InMemoryTrafficRouter()
     let metric = SaidMetric(0)
     let heard = HeardMessages()
     let name = RolloutName(namespace: "default", name: "shop")!
@@ -19,17 +20,21 @@ private struct Bench {
     init() {
         let clock = clock
         store = FaultyStore(InMemoryEventStore(clock: { clock.now() }))
-        platform = ObedientPlatform(clock: clock)
+        workloads = InMemoryWorkloads(
+            now: { clock.now() }, wait: { try await clock.sleep(until: clock.now() + $0) })
         handler = CommandHandler(store: store, mint: Minter(clock: clock).mint)
     }
 
     func control() -> RolloutControl {
         RolloutControl(
             ports: RolloutControl.Ports(
-                store: store, handler: handler, workloads: platform, router: platform, sources: [metric], clock: clock,
+                store: store, handler: handler, workloads: workloads, router: router, sources: [metric], clock: clock,
                 mint: Minter(clock: clock).mint),
             instance: "test", logger: Logger(label: "test") { _ in heard })
     }
+
+    /// The canary's weights that the data plane took, in order.
+    var weights: [Int] { router.routed.map(\.split.canary) }
 
     /// What an operator was told at `notice` or above, in order.
     var messages: [String] { heard.messages }
@@ -102,23 +107,23 @@ private struct Minter {
             }
             try await bench.until("second revision in service") { isCompleted($0, times: 2) }
         }
-        #expect(bench.platform.weights.filter { $0 > 0 } == [50, 100])
-        #expect(bench.platform.weights.last == 0)
+        #expect(bench.weights.filter { $0 > 0 } == [50, 100])
+        #expect(bench.weights.last == 0)
     }
 
     @Test func `a controller that takes over carries out what another one had only recorded`() async throws {
         let bench = Bench()
         try await bench.apply(tag: "1")
-        #expect(bench.platform.weights == [])
+        #expect(bench.weights == [])
         try await bench.while_(bench.control()) {
             try await bench.until("in service") { isCompleted($0, times: 1) }
         }
-        #expect(bench.platform.weights.last == 0)
+        #expect(bench.weights.last == 0)
     }
 
     @Test func `an abort does not wait behind a hung route call`() async throws {
         let bench = Bench()
-        bench.platform.state.withLock { $0.hangsAtWeight = 50 }
+        bench.router.stall(atWeight: 50)
         try await bench.while_(bench.control()) {
             try await bench.apply(tag: "1")
             try await bench.until("in service") { isCompleted($0, times: 1) }
@@ -134,8 +139,8 @@ private struct Minter {
                 return facts[abort...].contains { if case .weightApplied = $0 { true } else { false } }
             }
         }
-        #expect(!bench.platform.weights.contains(50))
-        #expect(bench.platform.weights.last == 0)
+        #expect(!bench.weights.contains(50))
+        #expect(bench.weights.last == 0)
     }
 
     @Test func `a failing verdict takes the traffic away without the ledger, which is told afterwards`() async throws {
@@ -147,12 +152,12 @@ private struct Minter {
             try await bench.until("a good measurement") { facts in
                 facts.contains { if case .measurementTaken = $0 { true } else { false } }
             }
-            #expect(bench.platform.weights.last == 50)
+            #expect(bench.weights.last == 50)
             bench.store.goDown()
             bench.metric.say(1)
             let rerouted = try await eventually(within: .seconds(90)) {
                 bench.clock.advance(.seconds(2))
-                return bench.platform.weights.last == 0
+                return bench.weights.last == 0
             }
             #expect(rerouted)
             #expect(try await !bench.types().contains("rollout.aborted.v1"))
@@ -170,7 +175,7 @@ private struct Minter {
         #expect(executed.map(\.because) == [.failingVerdict])
         #expect(executed.first?.routedZeroAt != nil)
         try await expectTrueTimes(bench)
-        #expect(bench.platform.weights.last == 0)
+        #expect(bench.weights.last == 0)
     }
 
     @Test func `blindness takes the traffic away after its time`() async throws {
@@ -186,7 +191,7 @@ private struct Minter {
             let down = bench.clock.now()
             let rerouted = try await eventually(within: .seconds(90)) {
                 bench.clock.advance(.seconds(2))
-                return bench.platform.weights.last == 0
+                return bench.weights.last == 0
             }
             #expect(rerouted)
             #expect(bench.clock.now().since(down) >= .seconds(60))
@@ -225,7 +230,7 @@ private struct Minter {
         #expect(seen.generation == order.generation)
         let abort = try #require(events.last { if case .aborted = $0.fact { true } else { false } })
         #expect(abort.at <= applied.at)
-        #expect(bench.platform.state.withLock { $0.routed.last?.generation } == order.generation)
+        #expect(bench.router.routed.last?.generation == order.generation)
     }
 
     @Test func `an outage is noticed while nobody has anything to report`() async throws {
@@ -240,7 +245,7 @@ private struct Minter {
             bench.store.goDown()
             let rerouted = try await eventually(within: .seconds(90)) {
                 bench.clock.advance(.seconds(2))
-                return bench.platform.weights.last == 0
+                return bench.weights.last == 0
             }
             #expect(rerouted)
             bench.store.comeBack()
@@ -266,7 +271,7 @@ private struct Minter {
             bench.metric.say(1)
             let rerouted = try await eventually(within: .seconds(90)) {
                 bench.clock.advance(.seconds(1))
-                return bench.platform.weights.last == 0
+                return bench.weights.last == 0
             }
             #expect(rerouted)
             bench.store.comeBack()
@@ -289,7 +294,8 @@ private struct Minter {
             try await bench.apply(tag: "1")
             try await bench.until("in service") { isCompleted($0, times: 1) }
             bench.store.goDown()
-            bench.platform.lose(1, of: bench.name)
+            let hash = try #require(bench.workloads.sizes(of: bench.name).keys.first)
+            bench.workloads.lose(1, in: hash, of: bench.name)
             let noticed = try await eventually {
                 bench.messages.contains("ledger cannot be reached, the standing order holds")
             }
@@ -314,7 +320,7 @@ private struct Minter {
             bench.metric.say(1)
             _ = try await eventually(within: .seconds(90)) {
                 bench.clock.advance(.seconds(2))
-                return bench.platform.weights.last == 0
+                return bench.weights.last == 0
             }
             bench.store.comeBack()
             let ended = try await eventually(within: .seconds(90)) {

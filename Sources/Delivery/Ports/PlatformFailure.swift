@@ -2,7 +2,7 @@
 public struct PlatformFailure: Error, Sendable, Hashable, CustomStringConvertible {
     /// What kind of failure; a closed list.
     public enum Code: String, Sendable {
-        /// A newer generation has been carried out: this intent is out of date and changed nothing.
+        /// A newer generation is in force, or the same with other content: this intent is out of date and changed nothing.
         case staleGeneration
         /// The platform could not be reached, or did not answer in time.
         case unavailable

@@ -3,8 +3,10 @@ public protocol TrafficRouter: Sendable {
     /// Makes the data plane obey `intent`, and returns only when it was seen to: no request can then be answered under
     /// an older split.
     ///
-    /// Carrying the same intent out twice changes nothing. Cancelling the task gives the attempt up.
-    /// - Throws: `.staleGeneration` if the rollout has already seen a newer generation, which then still stands.
+    /// Carrying the same intent out twice changes nothing. Cancelling the task gives the attempt up; what it began may
+    /// then be in force, and a newer intent need not wait for it.
+    /// - Throws: `.staleGeneration`, naming the generation in force, if that is newer, or the same with another split; it
+    ///   then still stands. `.cancelled`; `.unavailable` and `.rejected` as ``PlatformFailure`` has them.
     func route(_ intent: RouteIntent) async throws(PlatformFailure) -> RouteObservation
 
     /// What the data plane does now; `nil` if it knows nothing of the rollout.

@@ -5,8 +5,9 @@ public protocol Workloads: Sendable {
     /// Makes each named set want so many pods, and returns when the platform has accepted that (pods need not be ready).
     ///
     /// A set that is not named is left alone. Pods that go leave traffic first, are drained, then stopped.
-    /// Carrying the same intent out twice changes nothing.
-    /// - Throws: `.staleGeneration` if the rollout has already seen a newer generation.
+    /// Carrying the same intent out twice changes nothing; one that is cancelled is carried out whole or not at all.
+    /// - Throws: `.staleGeneration`, naming the newer one, if the rollout has already seen a newer generation; `.rejected`
+    ///   for a template that cannot be run. Either way nothing has changed.
     func scale(_ intent: ScaleIntent) async throws(PlatformFailure)
 
     /// The readiness of every set of every rollout: first as it is, then at each change; without end.

@@ -44,7 +44,7 @@ public enum RolloutOrder: Sendable, Equatable {
     case reportRouted(RouteObservation)
     /// It was not.
     case reportRouteFailure(generation: Int, router: String, error: String)
-    /// The data plane obeys this generation, which is newer than the latest one in the log.
+    /// The data plane obeys this generation, which is newer than the latest one in the log, or the same with another split.
     case reportNewerRoute(generation: Int)
     /// A provider answered, or failed to.
     case reportMeasurement(MeasurementReport)
