@@ -161,6 +161,7 @@ private struct Minter {
             }
             #expect(rerouted)
             #expect(try await !bench.types().contains("rollout.aborted.v1"))
+            bench.clock.advance(.seconds(3))
             bench.store.comeBack()
             let told = try await eventually(within: .seconds(90)) {
                 bench.clock.advance(.seconds(1))
@@ -195,6 +196,7 @@ private struct Minter {
             }
             #expect(rerouted)
             #expect(bench.clock.now().since(down) >= .seconds(60))
+            bench.clock.advance(.seconds(3))
             bench.store.comeBack()
             let told = try await eventually(within: .seconds(90)) {
                 bench.clock.advance(.seconds(1))
@@ -225,7 +227,7 @@ private struct Minter {
             }.first)
         let applied = try #require(events.last { $0.fact.isWeightApplied })
         #expect(applied.at == order.routedZeroAt)
-        #expect(applied.at < order.until)
+        #expect(applied.at <= order.until)
         guard case .weightApplied(let seen) = applied.fact else { return }
         #expect(seen.generation == order.generation)
         let abort = try #require(events.last { if case .aborted = $0.fact { true } else { false } })
@@ -248,6 +250,7 @@ private struct Minter {
                 return bench.weights.last == 0
             }
             #expect(rerouted)
+            bench.clock.advance(.seconds(3))
             bench.store.comeBack()
             let told = try await eventually(within: .seconds(90)) {
                 bench.clock.advance(.seconds(1))
@@ -274,6 +277,7 @@ private struct Minter {
                 return bench.weights.last == 0
             }
             #expect(rerouted)
+            bench.clock.advance(.seconds(3))
             bench.store.comeBack()
             let told = try await eventually(within: .seconds(90)) {
                 bench.clock.advance(.seconds(1))
@@ -322,6 +326,7 @@ private struct Minter {
                 bench.clock.advance(.seconds(2))
                 return bench.weights.last == 0
             }
+            bench.clock.advance(.seconds(3))
             bench.store.comeBack()
             let ended = try await eventually(within: .seconds(90)) {
                 bench.clock.advance(.seconds(1))
