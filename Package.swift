@@ -107,8 +107,8 @@ let package = Package(
         tests(
             "rollbookTests",
             [
-                "rollbook", "API", "Delivery", "EventSourcing", "Analysis", "Postgres", "Transfer", "TestKit",
-                hummingbird, logging,
+                "rollbook", "API", "Delivery", "EventSourcing", "Analysis", "Ledger", "Postgres", "Transfer",
+                "Transparency", "TestKit", argumentParser, hummingbird, logging,
             ]),
         program("rollbook-bench", ["CLibpq", "EventSourcing", "Ledger", "Postgres", argumentParser, logging]),
         program("payments-api", ["CLinux", argumentParser, hummingbird, httpTypes, logging]),
