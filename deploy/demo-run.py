@@ -248,7 +248,7 @@ class Demo:
                     bad_report["reroute_ms"] = round(max(0.0, last / 1000 - committed * 1000), 3)
         broken = load["versions"].get(bad, {"total": 0, "statuses": {}})
         failed = {v: sum(n for s, n in c["statuses"].items() if s.startswith("5")) for v, c in load["versions"].items()}
-        # Nobody may append or project while the read models are made anew.
+        # Nothing is to be added to what is reported.
         self.stop(self.children[0])
         rebuilt = subprocess.run(
             ["rollbook", "rebuild", "--check", "--data", str(DATA), "--embedded", "-o", "json"], env=self.environment,

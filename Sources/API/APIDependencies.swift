@@ -11,6 +11,8 @@ public struct APIDependencies: Sendable {
     public var views: any RolloutViews
     /// What auditors ask; without it there are no proofs to be had here.
     public var proofs: (any Proofs)?
+    /// Answers auditors' questions about the whole log; without it there is no such page.
+    public var audit: (any AuditTrail)?
     /// The present.
     public var now: @Sendable () -> Instant
     /// A new id at each call.
@@ -29,13 +31,15 @@ public struct APIDependencies: Sendable {
     /// Gathers them.
     public init(
         handler: CommandHandler<RolloutDecider>, store: any EventStore, views: any RolloutViews,
-        now: @escaping @Sendable () -> Instant, mint: @escaping @Sendable () -> Identifier, instance: String,
-        port: Int? = nil, proofs: (any Proofs)? = nil, whyNotReady: @escaping @Sendable () async -> String? = { nil },
+        audit: (any AuditTrail)? = nil, now: @escaping @Sendable () -> Instant,
+        mint: @escaping @Sendable () -> Identifier, instance: String, port: Int? = nil,
+        proofs: (any Proofs)? = nil, whyNotReady: @escaping @Sendable () async -> String? = { nil },
         gauges: @escaping @Sendable () async -> [APIGauge] = { [] }
     ) {
         self.handler = handler
         self.store = store
         self.views = views
+        self.audit = audit
         self.now = now
         self.mint = mint
         self.instance = instance
@@ -54,13 +58,16 @@ public struct APIGauge: Sendable {
     public var name: String
     /// What it counts.
     public var help: String
+    /// What tells it apart from others of that name, such as `projection="rollout"`; empty if there are none.
+    public var labels: String
     /// The number now.
     public var value: Double
 
-    /// Makes a gauge.
-    public init(name: String, help: String, value: Double) {
+    /// Makes a gauge; those of one name stand together.
+    public init(name: String, help: String, labels: String = "", value: Double) {
         self.name = name
         self.help = help
+        self.labels = labels
         self.value = value
     }
 }

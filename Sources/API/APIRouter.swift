@@ -19,21 +19,24 @@ public func buildAPI(_ dependencies: APIDependencies) -> Router<APIContext> {
     ).add(to: version)
     EventRoutes(store: dependencies.store).add(to: version)
     if let proofs = dependencies.proofs { ProofRoutes(proofs: proofs).add(to: version) }
+    if let audit = dependencies.audit { AuditRoutes(audit: audit).add(to: version) }
     for place in [version.group("rollouts"), version.group("clusters/:cluster/rollouts")] {
         place.get { request, context -> Response in
-            let namespace = try Query(request, knows: ["namespace"]).text("namespace")
+            let query = try Query(request, knows: ["namespace", "wait"])
             let cluster = context.parameters.get("cluster")
+            let namespace = query.text("namespace")
             for (field, value) in [("namespace", namespace), ("cluster", cluster)] {
                 guard let value, !RolloutName.isValidPlace(value) else { continue }
                 throw APIProblem.badInput(
                     field: field, value: value, message: "not a name of 1 to 63 characters of a-z 0-9 - .",
                     fix: "mend the name")
             }
-            let rows = try await dependencies.views.list(namespace: namespace).filter {
-                $0.cluster == cluster ?? $0.cluster
-            }
+            let listing = try await dependencies.views.list(
+                namespace: namespace,
+                reflecting: try query.number("wait", in: 0...Int64.max).map { GlobalPosition($0) })
             return Response.json(
-                RolloutList(rollouts: rows, position: rows.map(\.position).max() ?? .start))
+                RolloutList(
+                    rollouts: listing.rows.filter { $0.cluster == cluster ?? $0.cluster }, position: listing.position))
         }
         let rollout = place.group(":namespace/:name")
         RolloutRoutes(requests: requests).add(to: rollout)

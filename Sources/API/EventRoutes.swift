@@ -54,12 +54,17 @@ struct EventRoutes: Sendable {
     }
 
     private static func filter(_ query: Query) throws(APIProblem) -> EventFilter {
-        var types: [String] = []
-        for name in query.texts("type") { types += try self.types(name) }
-        return EventFilter(
-            types: types,
+        EventFilter(
+            types: try types(query.texts("type")),
             streamPrefix: query.text("stream"), correlation: try query.identifier("correlation"),
             actor: query.text("actor"), from: try query.instant("from"), until: try query.instant("until"))
+    }
+
+    /// The wire names that are meant by `names`.
+    static func types(_ names: [String]) throws(APIProblem) -> [String] {
+        var types: [String] = []
+        for name in names { types += try self.types(name) }
+        return types
     }
 
     /// The wire names that are meant by `name`, which may lack the version or the subject.

@@ -35,7 +35,12 @@ struct OperationRoutes: Sendable {
             reached = 0
         }
         page += Self.gauge("rollbook_ledger_reachable", "1 if the ledger answered just now.", reached)
-        for gauge in await dependencies.gauges() { page += Self.gauge(gauge.name, gauge.help, gauge.value) }
+        var last: String?
+        for gauge in await dependencies.gauges() {
+            if gauge.name != last { page += "# HELP \(gauge.name) \(gauge.help)\n# TYPE \(gauge.name) gauge\n" }
+            last = gauge.name
+            page += "\(gauge.name)\(gauge.labels.isEmpty ? "" : "{\(gauge.labels)}") \(gauge.value)\n"
+        }
         page += "# HELP rollbook_http_requests_total Requests by the status of the answer.\n"
         page += "# TYPE rollbook_http_requests_total counter\n"
         for (status, count) in counters.all { page += "rollbook_http_requests_total{status=\"\(status)\"} \(count)\n" }

@@ -37,6 +37,8 @@ enum APIProblem: Error {
     case tooLarge
     /// The instance cannot do its work.
     case notReady(String)
+    /// A read model does not show yet what the caller wants to be shown.
+    case behind(ViewBehind)
     /// Anything else that HTTP has a status for.
     case http(status: Int, detail: String)
     /// A defect of ours; the log has the details.
@@ -88,6 +90,10 @@ extension APIProblem {
         case let failure as EventStoreFailure: self = .store(failure)
         case let unreadable as UnreadableEvent: self = .unreadable(unreadable)
         case let problems as ManifestProblems: self = .invalidManifests(problems.problems)
+        case let behind as ViewBehind: self = .behind(behind)
+        case let noWord as AuditQuery.NoWord:
+            self = .badInput(
+                field: "text", value: noWord.text, message: "there is no word in it", fix: "write words of the reason")
         case let error as any HTTPResponseError:
             self =
                 error.status.code == 413
@@ -185,6 +191,11 @@ extension APIProblem {
                 "too-large", 413, "The body is too large", "at most \(APIContext.bodyLimit / 1_048_576) MiB are read")
         case .notReady(let why):
             return ProblemDocument("not-ready", 503, "Not ready", why, retry: true)
+        case .behind(let behind):
+            return ProblemDocument(
+                "behind", 503, "The read model is behind",
+                "position \(behind.wanted) is not shown yet, only \(behind.position): ask again, or without wait",
+                retry: true)
         case .http(let status, let detail):
             return ProblemDocument("http-\(status)", status, detail, detail)
         case .internalError:

@@ -79,7 +79,7 @@ public struct LintReply: Sendable, Equatable, Codable {
 public struct RolloutList: Sendable, Equatable, Codable {
     /// By cluster, namespace, name.
     public var rollouts: [RolloutSummaryRow]
-    /// The newest position that a row reflects.
+    /// Every event up to here is in the rows.
     public var position: GlobalPosition
 }
 

@@ -31,37 +31,65 @@ public struct ReleaseRow: Sendable, Equatable, Codable {
 }
 
 /// The releases of one rollout: a fold of its stream.
-public struct ReleaseHistory: Sendable, Equatable {
+public struct ReleaseHistory: Sendable, Equatable, Codable {
     /// In the order of their start.
     public private(set) var rows: [ReleaseRow] = []
+    /// The first of `rows` that changed since ``takeChanged()``; what comes after it is newer and changed as well.
+    private var firstChanged = 0
 
     /// None yet.
     public init() {}
 
     /// Folds one event of the stream.
     public mutating func fold(_ recorded: RecordedEvent, _ event: RolloutEvent) {
+        fold(event, at: recorded.position, by: recorded.event.actor)
+    }
+
+    /// Folds one event of the stream, which stands at `position` and was caused by `actor`.
+    mutating func fold(_ event: RolloutEvent, at position: GlobalPosition, by actor: EventActor) {
         switch event.fact {
         case .releaseStarted(let started):
             rows.append(
                 ReleaseRow(
                     release: started.release, revision: started.revision, podTemplateHash: started.podTemplateHash,
-                    images: started.images, trigger: started.trigger, actor: recorded.event.actor,
-                    startedAt: event.at, startedPosition: recorded.position, outcome: .progressing))
-        case .completed(let completed): end(.completed, completed.message, recorded, event)
-        case .aborted(let aborted): end(.aborted, aborted.message, recorded, event)
-        case .superseded(let superseded): end(.superseded, "superseded by release \(superseded.by)", recorded, event)
+                    images: started.images, trigger: started.trigger, actor: actor, startedAt: event.at,
+                    startedPosition: position, outcome: .progressing))
+        case .completed(let completed): end(.completed, completed.message, event.at, position, actor)
+        case .aborted(let aborted): end(.aborted, aborted.message, event.at, position, actor)
+        case .superseded(let superseded):
+            end(.superseded, "superseded by release \(superseded.by)", event.at, position, actor)
         default: break
         }
     }
 
+    /// The rows that changed since the last call; only one that is under way is kept, since the others are final.
+    mutating func takeChanged() -> [ReleaseRow] {
+        let changed = Array(rows[firstChanged...])
+        rows.removeAll { $0.outcome != .progressing }
+        rows = rows.suffix(1)
+        firstChanged = rows.count
+        return changed
+    }
+
+    /// The rows that have ended, which nothing changes any more, and forgets them.
+    mutating func takeEnded() -> [ReleaseRow] {
+        let ended = rows.filter { $0.outcome != .progressing }
+        if !ended.isEmpty {
+            rows.removeAll { $0.outcome != .progressing }
+            firstChanged = 0
+        }
+        return ended
+    }
+
     private mutating func end(
-        _ outcome: ReleaseOutcome, _ message: String, _ recorded: RecordedEvent, _ event: RolloutEvent
+        _ outcome: ReleaseOutcome, _ message: String, _ at: Instant, _ position: GlobalPosition, _ actor: EventActor
     ) {
         guard let last = rows.indices.last, rows[last].outcome == .progressing else { return }
         rows[last].outcome = outcome
-        rows[last].endedAt = event.at
-        rows[last].endedPosition = recorded.position
-        rows[last].endedBy = recorded.event.actor
+        rows[last].endedAt = at
+        rows[last].endedPosition = position
+        rows[last].endedBy = actor
         rows[last].message = message
+        firstChanged = min(firstChanged, last)
     }
 }

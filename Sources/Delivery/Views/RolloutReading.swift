@@ -3,7 +3,7 @@ public import EventSourcing
 /// A rollout's stream as far as it was read: the core's state, and beside it what only views show.
 ///
 /// A pure fold, so the same events always give the same views, whenever they are read.
-public struct RolloutReading: Sendable, Equatable {
+public struct RolloutReading: Sendable, Equatable, Codable {
     /// The rollout.
     public let name: RolloutName
     /// What the events amount to.
@@ -29,6 +29,16 @@ public struct RolloutReading: Sendable, Equatable {
     @discardableResult
     public mutating func fold(_ recorded: RecordedEvent) throws(UnreadableEvent) -> RolloutEvent {
         let event = try RolloutDecider.decode(recorded)
+        fold(
+            event,
+            at: RolloutSummaryFold.Place(
+                version: recorded.version, position: recorded.position, occurredAt: event.at,
+                recordedAt: recorded.recordedAt))
+        return event
+    }
+
+    /// Folds an event that was read already.
+    mutating func fold(_ event: RolloutEvent, at place: RolloutSummaryFold.Place) {
         if case .releaseStarted(let started) = event.fact {
             startedAt[started.revision] = event.at
             if let release = state.rollout?.release, !release.runs.isEmpty {
@@ -40,11 +50,15 @@ public struct RolloutReading: Sendable, Equatable {
             startedAt = startedAt.filter { kept.contains($0.key) }
             earlierRuns = earlierRuns.filter { kept.contains($0.key) }
         }
-        version = recorded.version
-        position = recorded.position
-        recordedAt = recorded.recordedAt
-        if createdAt == nil { createdAt = event.at }
-        return event
+        pass(place)
+    }
+
+    /// Goes past an event.
+    mutating func pass(_ place: RolloutSummaryFold.Place) {
+        version = place.version
+        position = place.position
+        recordedAt = place.recordedAt
+        if createdAt == nil { createdAt = place.occurredAt }
     }
 }
 

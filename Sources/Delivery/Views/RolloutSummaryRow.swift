@@ -31,6 +31,28 @@ public struct RolloutSummaryRow: Sendable, Equatable, Codable {
     /// The log's position that this shows.
     public var position: GlobalPosition
 
+    /// Makes a line.
+    public init(
+        cluster: String, namespace: String, name: String, strategy: String, phase: RolloutPhase, message: String,
+        step: String?, setWeight: Int, actualWeight: Int, replicas: ReplicaCounts, revision: Int?,
+        decisionVersion: Int, version: StreamVersion, position: GlobalPosition
+    ) {
+        self.cluster = cluster
+        self.namespace = namespace
+        self.name = name
+        self.strategy = strategy
+        self.phase = phase
+        self.message = message
+        self.step = step
+        self.setWeight = setWeight
+        self.actualWeight = actualWeight
+        self.replicas = replicas
+        self.revision = revision
+        self.decisionVersion = decisionVersion
+        self.version = version
+        self.position = position
+    }
+
     /// The line for what `view` shows.
     public init(_ view: RolloutView) {
         cluster = view.cluster
@@ -50,26 +72,61 @@ public struct RolloutSummaryRow: Sendable, Equatable, Codable {
     }
 }
 
+/// Lines of rollouts, and what they reflect.
+public struct RolloutListing: Sendable, Equatable {
+    /// By cluster, namespace, name.
+    public var rows: [RolloutSummaryRow]
+    /// Every event up to here is in the rows, and none after it.
+    public var position: GlobalPosition
+
+    /// Makes a listing.
+    public init(rows: [RolloutSummaryRow], position: GlobalPosition) {
+        self.rows = rows
+        self.position = position
+    }
+}
+
+/// A read model does not show yet what a caller wants to be shown.
+public struct ViewBehind: Error, Sendable, Equatable {
+    /// What is wanted.
+    public var wanted: GlobalPosition
+    /// What is shown.
+    public var position: GlobalPosition
+
+    /// Makes the error.
+    public init(wanted: GlobalPosition, position: GlobalPosition) {
+        self.wanted = wanted
+        self.position = position
+    }
+}
+
 /// Answers what is asked about all rollouts at once; the port to read models.
 public protocol RolloutViews: Sendable {
-    /// A line for each rollout of `namespace` (`nil`: of all), by cluster, namespace, name.
-    /// - Throws: `EventStoreFailure`, `UnreadableEvent`.
-    func list(namespace: String?) async throws -> [RolloutSummaryRow]
+    /// A line for each rollout of `namespace` (`nil`: of all), as soon as they reflect the position `wanted`.
+    /// - Throws: ``ViewBehind`` if they do not within a few seconds; `EventStoreFailure`, `UnreadableEvent`.
+    func list(namespace: String?, reflecting wanted: GlobalPosition?) async throws -> RolloutListing
 }
 
 /// Answers by folding every stream: always right, and slow once there are thousands of rollouts.
 public struct FoldedRolloutViews: RolloutViews {
+    private let reader: any EventReader
     private let lookup: RolloutLookup
 
     /// Reads through `reader`.
-    public init(_ reader: any EventReader) { lookup = RolloutLookup(reader) }
+    public init(_ reader: any EventReader) {
+        self.reader = reader
+        lookup = RolloutLookup(reader)
+    }
 
-    /// A line for each rollout of `namespace` (`nil`: of all), by cluster, namespace, name.
-    public func list(namespace: String?) async throws -> [RolloutSummaryRow] {
+    /// A line for each rollout of `namespace` (`nil`: of all).
+    public func list(namespace: String?, reflecting wanted: GlobalPosition?) async throws -> RolloutListing {
+        let head = try await reader.head()
+        if let wanted, wanted > head { throw ViewBehind(wanted: wanted, position: head) }
+        let point = PointInTime.position(head)
         var rows: [RolloutSummaryRow] = []
         for name in try await lookup.names() where namespace == nil || name.namespace == namespace {
-            if let view = try await lookup.reading(name).view { rows.append(RolloutSummaryRow(view)) }
+            if let view = try await lookup.reading(name, at: point).view { rows.append(RolloutSummaryRow(view)) }
         }
-        return rows
+        return RolloutListing(rows: rows, position: head)
     }
 }

@@ -74,6 +74,15 @@ public struct ReplicaCounts: Sendable, Equatable, Codable {
     public var ready: Int
     /// Pods that count.
     public var available: Int
+
+    /// Makes counts.
+    public init(desired: Int, current: Int, updated: Int, ready: Int, available: Int) {
+        self.desired = desired
+        self.current = current
+        self.updated = updated
+        self.ready = ready
+        self.available = available
+    }
 }
 
 /// One revision with its set and its AnalysisRuns.

@@ -3,32 +3,120 @@ import EventSourcing
 import Foundation
 import Postgres
 
-/// One row for each event: who, when, why, and what in a line of words.
+/// One row for each event: when, where, who, what and why; and one for each word of a reason.
+///
+/// The server does the work: an event's envelope is taken over as it is, and only the payloads that hold a reason are
+/// looked at. What an event says in words is put together by whoever asks for a page of entries.
 struct AuditEntries: ReadModel {
     let name = "audit-entry"
     let version = 1
-    let tables = [(name: "audit_entry", order: "\"position\"")]
+    let tables = [
+        ReadModelTable(name: "audit_entry", key: ["position"]),
+        ReadModelTable(name: "audit_word", key: ["word", "position"]),
+    ]
+    /// Events in one transaction of a rebuild.
+    private static let fillSize = 50_000
 
-    func apply(_ batch: [RecordedEvent], through connection: PostgresConnection) async throws {
-        let summaries = try batch.map { recorded in
-            RolloutName(recorded.stream) == nil
-                ? recorded.event.type : HistoryEntry(recorded, try RolloutDecider.decode(recorded)).text
-        }
-        let events = batch.map(\.event)
-        _ = try await connection.query(
+    mutating func project(
+        _ range: PositionRange, into generation: Int, through connection: PostgresConnection
+    ) async throws {
+        try await refuseUnknown(range, through: connection)
+        let reasons = AuditReason.fields
+        let inserted = try await connection.query(
             """
-            INSERT INTO views.audit_entry ("position", recorded_at, occurred_at, stream, version, type, subject, issuer,
-                                           method, on_behalf_of, event_id, correlation, causation, summary)
-            SELECT *
-            FROM unnest(
-                \(batch.map(\.position.value)), \(batch.map { PostgresInstant($0.recordedAt) }),
-                \(events.map { PostgresInstant($0.occurredAt) }), \(batch.map(\.stream.description)),
-                \(batch.map(\.version.value)), \(events.map(\.type)), \(events.map(\.actor.subject)),
-                \(events.map(\.actor.issuer)), \(events.map(\.actor.method.rawValue)),
-                \(events.map(\.actor.onBehalfOf)), \(events.map(\.id.uuid)), \(events.map(\.correlation.uuid)),
-                \(events.map { $0.causation?.uuid }), \(summaries))
-            """)
+            WITH reason (type, field, other) AS (
+                SELECT * FROM unnest(\(reasons.map(\.type)), \(reasons.map(\.field)), \(reasons.map(\.other)))
+            ), entry AS (
+                INSERT INTO \(tables[0].of(generation)) ("position", recorded_at, stream_id, event_id, correlation, type_id,
+                                                         actor_id, reason)
+                SELECT e.position, e.recorded_at, e.stream_id, e.event_id, e.correlation, e.type_id, e.actor_id,
+                       CASE WHEN r.type IS NOT NULL
+                                THEN coalesce(e.data::jsonb ->> r.field, e.data::jsonb ->> r.other)
+                            WHEN NOT starts_with(t.name, 'rollout.') THEN e.data::jsonb ->> 'reason'
+                       END
+                FROM ledger.event e
+                JOIN ledger.event_type t USING (type_id)
+                LEFT JOIN reason r ON r.type = t.name
+                WHERE e.position > \(range.after.value) AND e.position <= \(range.through.value)
+                RETURNING "position", reason
+            ), word AS (
+                INSERT INTO \(tables[1].of(generation)) (word, "position")
+                SELECT w.word, entry.position
+                FROM entry
+                CROSS JOIN LATERAL unnest(tsvector_to_array(to_tsvector('pg_catalog.simple', entry.reason))) w (word)
+                WHERE entry.reason IS NOT NULL
+            )
+            SELECT count(*) FROM entry
+            """
+        ).single().get(0, as: Int.self)
+        try range.check(rows: inserted)
     }
 
-    func forget() {}
+    mutating func fill(_ shadow: ShadowTables) async throws {
+        guard await shadow.row.pass == 0 else { return }
+        let target = await shadow.row.target
+        while await shadow.row.position < target {
+            let range = PositionRange(after: await shadow.row.position, through: target).prefix(Self.fillSize)
+            var model = self
+            try await shadow.advance(to: range.through) { connection in
+                try await model.project(range, into: shadow.generation, through: connection)
+            }
+            await shadow.report(range.through)
+        }
+        try await shadow.closePass { _ in }
+    }
+
+    func culprit(of error: any Error, in range: PositionRange, pool: PostgresPool) async throws -> PoisonEvent? {
+        guard let error = error as? PostgresError, let state = error.sqlState, state.classCode == "22" else {
+            return nil
+        }
+        var at = range
+        while at.count > 0 {
+            let part = at.prefix(1000)
+            let rows = try await pool.query(
+                """
+                SELECT position, data
+                FROM ledger.event
+                WHERE position > \(part.after.value) AND position <= \(part.through.value)
+                ORDER BY position
+                """)
+            for row in rows {
+                do { try JSONText.check(try row.get(1)) } catch {
+                    return PoisonEvent(
+                        position: GlobalPosition(try row.get(0)), reason: "its data is no JSON: \(error)")
+                }
+            }
+            at.after = part.through
+        }
+        return nil
+    }
+
+    mutating func forget() {}
+
+    /// Refuses events of a rollout whose type this build does not know; the dictionary has few types, and none of those.
+    private func refuseUnknown(_ range: PositionRange, through connection: PostgresConnection) async throws {
+        let unknown = try await connection.query(
+            """
+            SELECT type_id
+            FROM ledger.event_type
+            WHERE starts_with(name, 'rollout.') AND name <> ALL (\(RolloutFact.wireNames))
+            """
+        ).map { try $0.get(0, as: Int32.self) }
+        guard !unknown.isEmpty else { return }
+        let row = try await connection.query(
+            """
+            SELECT e.position, t.name
+            FROM ledger.event e
+            JOIN ledger.event_type t USING (type_id)
+            WHERE e.type_id = ANY (\(unknown))
+              AND e.position > \(range.after.value) AND e.position <= \(range.through.value)
+            ORDER BY e.position
+            LIMIT 1
+            """
+        ).optional()
+        guard let row else { return }
+        throw PoisonEvent(
+            position: GlobalPosition(try row.get(0)),
+            reason: UnreadableEvent(type: try row.get(1), detail: "this build knows no such type").description)
+    }
 }

@@ -5,17 +5,19 @@ public import ServiceLifecycle
 
 /// Keeps one read model true: rows and checkpoint move in one transaction.
 ///
-/// It follows the log after its checkpoint. An event that it cannot read stops it alone, loudly; any other failure is
-/// tried again.
+/// It follows the log after its checkpoint, as much at a time as there is. An event that it cannot read stops it alone,
+/// loudly; any other failure is tried again. A rebuild that turns its tables over is noticed, and followed.
 public actor Projector: Service {
+    /// How many events are projected in one transaction at the most.
+    public static let largestBatch = 5000
+
     private var model: any ReadModel
     private let store: PostgresEventStore
     private let logger: Logger
     /// The checkpoint as it is known; `nil` when it must be read.
-    private var place: GlobalPosition?
-    /// Grows with each reset; what was begun before it does not count.
-    private var round = 0
+    private var place: CheckpointRow?
     private var reached = HeadSignal()
+    private var tally = (events: Int64(0), batches: Int64(0), last: 0)
     /// What stopped it; `nil` while it goes on.
     public private(set) var halt: ProjectionHalt?
 
@@ -27,17 +29,14 @@ public actor Projector: Service {
 
     /// A projector for each read model.
     public static func all(store: PostgresEventStore, logger: Logger) -> [Projector] {
-        [
-            Projector(AuditEntries(), store: store, logger: logger),
-            Projector(RolloutRows(), store: store, logger: logger),
-        ]
+        ReadModels.all.map { Projector($0, store: store, logger: logger) }
     }
 
     /// The name of its projection.
     public var name: String { model.name }
 
     /// The position up to which its rows are known to go.
-    public var position: GlobalPosition { place ?? .start }
+    public var position: GlobalPosition { place?.position ?? .start }
 
     /// How many events its rows are behind the log.
     /// - Throws: `EventStoreFailure`.
@@ -46,20 +45,27 @@ public actor Projector: Service {
         return max(0, head.value - position.value)
     }
 
+    /// How it stands, for people and metrics.
+    /// - Throws: `PostgresError`.
+    public func status() async throws -> ProjectionStatus {
+        try await ProjectionStatus.read(
+            name, isHalted: halt != nil, events: tally.events, batches: tally.batches, lastBatch: tally.last,
+            pool: store.pool)
+    }
+
     /// Follows the log until the task is cancelled or a shutdown begins.
     public func run() async throws {
         await cancelWhenGracefulShutdown {
             var failures = 0
             while !Task.isCancelled {
-                // Until it is made anew.
-                if await self.halt != nil {
-                    await BackOff.pause(after: 6)
-                    continue
-                }
                 do {
+                    if await self.halt != nil {
+                        await BackOff.pause(after: 6)
+                        try await self.riseAgain()
+                        continue
+                    }
                     try await self.catchUp()
                     failures = 0
-                    // Also looks once a second, and so notices a reset of a log that is quiet.
                     await self.store.waitForNews(beyond: self.position)
                 } catch is ProjectionHalt {
                     continue
@@ -88,144 +94,136 @@ public actor Projector: Service {
     /// - Throws: ``ProjectionHalt`` for an event that it cannot read, after those before it; `EventStoreFailure`;
     ///   `PostgresError`.
     @discardableResult
-    public func catchUp(batchSize: Int = 500) async throws -> GlobalPosition {
+    public func catchUp(batchSize: Int = Projector.largestBatch) async throws -> GlobalPosition {
         while true {
             let place = try await checkpoint()
-            let batch = try await store.readAll(
-                after: place, before: nil, filter: EventFilter(), backwards: false, limit: batchSize)
-            try await take(batch, from: place)
-            if batch.count < batchSize { return position }
+            let head = try await store.head()
+            guard head > place.position else { return place.position }
+            try await take(PositionRange(after: place.position, through: head).prefix(batchSize), from: place)
         }
     }
 
     /// Drops every row and the checkpoint, in one transaction; the rows come back from the log.
     ///
-    /// The checkpoint first, as everybody does who touches both: so nobody waits in a circle.
+    /// Readers see them come back; ``Rebuild`` makes rows anew beside the old ones.
     public func reset() async throws {
         let model = model
         try await store.pool.transaction { connection in
+            let generation = try await CheckpointRow.hold(model.name, isExclusive: true, through: connection)
             try await connection.query("SELECT ledger.reset_checkpoint(\(model.name), \(Int32(model.version)))")
-            for table in model.tables {
-                try await connection.query("TRUNCATE views.\(identifier: table.name)")
-            }
+            for table in model.tables { try await connection.query("TRUNCATE \(table.of(generation))") }
         }
         forget()
         halt = nil
-        logger.info("projection is made anew", metadata: ["projection": "\(model.name)"])
+        logger.info("projection begins anew", metadata: ["projection": "\(model.name)"])
     }
 
-    /// Every row of its tables, as text in a fixed order.
-    func dump() async throws -> [String] {
-        var lines: [String] = []
-        for table in model.tables {
-            let rows = try await store.pool.query(
-                "SELECT row_to_json(t)::text FROM views.\(identifier: table.name) t ORDER BY \(unsafeRaw: table.order)")
-            lines += try rows.map { "\(table.name) " + (try $0.get(0, as: String.self)) }
-        }
-        return lines
-    }
-
-    /// Projects `batch`; if it cannot be taken whole, event by event, so that all before the one at fault are taken.
-    private func take(_ batch: [RecordedEvent], from place: GlobalPosition) async throws {
-        guard let last = batch.last else { return }
+    /// Projects `range`; if an event in it cannot be taken, all before that one, and then it stands still.
+    private func take(_ range: PositionRange, from place: CheckpointRow) async throws {
         do {
-            try await project(batch, last, from: place)
-        } catch let unreadable as UnreadableEvent {
-            guard batch.count == 1 else {
-                var place = place
-                for recorded in batch {
-                    try await take([recorded], from: place)
-                    place = recorded.position
-                }
-                return
-            }
-            throw stop(
-                ProjectionHalt(
-                    projection: model.name, position: last.position, event: last.event.id, type: last.event.type,
-                    reason: unreadable.description))
-        }
-    }
-
-    private func project(_ batch: [RecordedEvent], _ last: RecordedEvent, from place: GlobalPosition) async throws {
-        var model = model
-        let round = round
-        do {
-            try await store.pool.transaction { connection in
-                // No flush of its own: rows and checkpoint would be lost together, and are made again.
-                let moved = try await connection.query(
-                    """
-                    SELECT ledger.move_checkpoint(\(model.name), \(Int32(model.version)), \(place.value),
-                               \(last.position.value), \(last.event.id.uuid), \(Int32(last.epoch))),
-                           set_config('synchronous_commit', 'off', true)
-                    """)
-                guard try moved.single().get(0, as: Bool.self) else {
-                    throw EventStoreFailure.unavailable("somebody else has moved \(model.name) from \(place)")
-                }
-                try await model.apply(batch, through: connection)
-            }
-        } catch let unreadable as UnreadableEvent {
-            // Rolled back; what is known still holds.
-            throw unreadable
+            try await project(range, from: place)
+        } catch is RangeTooLarge where range.count > 1 {
+            try await take(range.prefix(range.count / 2), from: try await checkpoint())
         } catch {
-            // What was kept between batches, and even the checkpoint, may not be what the database has.
+            let poison: PoisonEvent
+            if let named = error as? PoisonEvent {
+                poison = named
+            } else if let found = try await model.culprit(of: error, in: range, pool: store.pool) {
+                poison = found
+            } else {
+                throw error
+            }
+            let before = PositionRange(after: range.after, through: GlobalPosition(poison.position.value - 1))
+            if before.count > 0 { return try await take(before, from: try await checkpoint()) }
+            let halt = try await stop(.on(poison, of: model.name, pool: store.pool))
+            self.place = haltedAt
+            throw halt
+        }
+    }
+
+    private func project(_ range: PositionRange, from place: CheckpointRow) async throws {
+        do {
+            // Taken out and put back, so that what it keeps has one owner and is changed in place.
+            var working = model
+            model.forget()
+            try await store.pool.transaction { connection in
+                let generation = try await CheckpointRow.hold(working.name, isExclusive: false, through: connection)
+                let moved = try await CheckpointRow.move(working, over: range, through: connection)
+                guard moved, generation == place.generation else { throw Overtaken() }
+                try await working.project(range, into: generation, through: connection)
+            }
+            // Whoever reset it meanwhile has cleared the place, and what was projected went with it.
+            guard self.place == place else { return }
+            model = working
+            self.place?.position = range.through
+            tally = (tally.events + Int64(range.count), tally.batches + 1, range.count)
+            reached.raise(to: range.through)
+        } catch let poison as PoisonEvent {
+            // Rolled back; what is known still holds.
+            throw poison
+        } catch is Overtaken {
+            // Another projector, or a rebuild, was faster: its checkpoint counts.
+            forget()
+        } catch {
+            // What was kept between ranges, and even the checkpoint, may not be what the database has.
             forget()
             throw error
         }
-        guard round == self.round else { return }
-        self.model = model
-        self.place = last.position
-        reached.raise(to: last.position)
     }
 
-    /// Where the rows stand; those of an older version are dropped.
-    private func checkpoint() async throws -> GlobalPosition {
+    private struct Overtaken: Error {}
+
+    /// Where the rows stand; those of an older version are made anew beside them.
+    private func checkpoint() async throws -> CheckpointRow {
         if let place { return place }
-        let round = round
-        let row = try await store.pool.query(
-            """
-            SELECT c.position, c.version,
-                   c.position = 0 OR EXISTS (
-                       SELECT FROM ledger.event e
-                       WHERE e.position = c.position AND e.event_id = c.event_id AND e.epoch = c.epoch)
-            FROM ledger.checkpoint c
-            WHERE c.projection = \(model.name)
-            """
-        ).optional()
-        var found = GlobalPosition.start
-        if let row, try row.get(1, as: Int.self) >= model.version {
-            found = GlobalPosition(try row.get(0))
-            guard try row.get(1, as: Int.self) == model.version else {
-                throw stop(
+        let found = try await CheckpointRow.read(model.name, through: store.pool)
+        switch found.version {
+        case 0:
+            try await reset()
+            return try await checkpoint()
+        case ..<model.version:
+            _ = try await Rebuild(model, store: store, logger: logger).run { _ in }
+            return try await checkpoint()
+        case model.version:
+            guard found.isOfThisLog else {
+                throw try await stop(
                     ProjectionHalt(
-                        projection: model.name,
-                        reason: "its rows are those of a newer build; run that one, or make the rows anew"))
-            }
-            guard try row.get(2, as: Bool.self) else {
-                throw stop(
-                    ProjectionHalt(
-                        projection: model.name, position: found,
+                        projection: model.name, position: found.position,
                         reason: "the log does not have the event that the checkpoint names: it was restored or cut "
                             + "short; make the rows anew"))
             }
-        } else {
-            try await reset()
-            return try await checkpoint()
+        default:
+            throw try await stop(
+                ProjectionHalt(
+                    projection: model.name,
+                    reason: "its rows are those of a newer build; run that one, or make the rows anew"))
         }
-        if round == self.round {
-            place = found
-            reached.raise(to: found)
-        }
+        place = found
+        reached.raise(to: found.position)
         return found
     }
+
+    /// Goes on after a halt if somebody has made the rows anew.
+    private func riseAgain() async throws {
+        let found = try await CheckpointRow.read(model.name, through: store.pool)
+        guard found.version == model.version, found.isOfThisLog,
+            found.generation != haltedAt?.generation
+                || found.position != haltedAt?.position
+        else { return }
+        forget()
+        halt = nil
+    }
+
+    private var haltedAt: CheckpointRow?
 
     private func forget() {
         model.forget()
         place = nil
-        round += 1
         reached = HeadSignal()
     }
 
-    private func stop(_ halt: ProjectionHalt) -> ProjectionHalt {
+    private func stop(_ halt: ProjectionHalt) async throws -> ProjectionHalt {
+        haltedAt = try await CheckpointRow.read(model.name, through: store.pool)
         self.halt = halt
         logger.error(
             "projector stopped",

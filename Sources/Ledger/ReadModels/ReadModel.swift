@@ -7,12 +7,71 @@ protocol ReadModel: Sendable {
     var name: String { get }
     /// Grows when the same events are to give other rows; the rows are then made anew.
     var version: Int { get }
-    /// Its tables, each with the order in which a check reads its rows.
-    var tables: [(name: String, order: String)] { get }
-    /// Writes what `batch` means, through the connection of the transaction that also moves the checkpoint.
+    /// Its tables, as readers call them.
+    var tables: [ReadModelTable] { get }
+    /// Writes what the events of `range` mean into the tables of `generation`, through the connection of the transaction
+    /// that also moves the checkpoint.
     ///
-    /// Events come in order, each once. State kept between batches must follow from the events alone.
-    mutating func apply(_ batch: [RecordedEvent], through connection: PostgresConnection) async throws
-    /// Forgets what was kept between batches: the rows go back to the checkpoint's, or to none.
+    /// Ranges follow each other. State kept between them must follow from the events alone.
+    /// - Throws: ``PoisonEvent`` for an event that cannot be read.
+    mutating func project(
+        _ range: PositionRange, into generation: Int, through connection: PostgresConnection) async throws
+    /// Fills empty tables that have no indexes yet, as fast as it can, up to the shadow's target.
+    /// - Throws: ``PoisonEvent`` for an event that cannot be read.
+    mutating func fill(_ shadow: ShadowTables) async throws
+    /// The first event of `range` that is to blame for an `error` that does not name it; `nil` if none is.
+    func culprit(of error: any Error, in range: PositionRange, pool: PostgresPool) async throws -> PoisonEvent?
+    /// Forgets what was kept between ranges: the rows go back to the checkpoint's, or to none.
     mutating func forget()
+}
+
+extension ReadModel {
+    func culprit(of error: any Error, in range: PositionRange, pool: PostgresPool) async throws -> PoisonEvent? { nil }
+}
+
+/// All read models, in the order in which they are made anew.
+enum ReadModels {
+    static var all: [any ReadModel] { [AuditEntries(), RolloutRows()] }
+}
+
+/// A table of a read model.
+struct ReadModelTable: Sendable {
+    /// The name of the view that readers use.
+    let name: String
+    /// The columns that name a row.
+    let key: [String]
+
+    /// The table of `generation`, quoted and with its schema.
+    func of(_ generation: Int) -> SQL { "views.\(identifier: Self.name(name, generation))" }
+
+    static func name(_ name: String, _ generation: Int) -> String { "\(name)_\(generation)" }
+}
+
+/// Positions above `after` up to `through`.
+struct PositionRange: Sendable, Equatable {
+    var after: GlobalPosition
+    var through: GlobalPosition
+
+    var count: Int { Int(through.value - after.value) }
+
+    /// The range, or its first `limit` positions.
+    func prefix(_ limit: Int) -> PositionRange {
+        PositionRange(after: after, through: GlobalPosition(min(through.value, after.value + Int64(limit))))
+    }
+
+    /// The log is gapless: another number of rows than positions means that events are missing.
+    func check(rows: Int) throws {
+        guard rows == count else {
+            throw PostgresError(
+                .decoding,
+                "the log has \(rows) events from position \(after.value + 1) to \(through), not \(count): "
+                    + "events are missing, or their partition was detached")
+        }
+    }
+}
+
+/// An event that a read model cannot take.
+struct PoisonEvent: Error {
+    var position: GlobalPosition
+    var reason: String
 }

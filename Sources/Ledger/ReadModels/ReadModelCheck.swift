@@ -1,37 +1,35 @@
 public import EventSourcing
 public import Logging
 
-/// Whether the read models are what the log says: made anew, and compared row by row with what stood there.
+/// Whether the read models are what the log says: made anew beside what stood there, and compared row by row.
 public struct ReadModelCheck: Sendable, Equatable, Codable {
     /// Whether every row was the same, byte for byte.
     public var identical: Bool
     /// Rows that were compared.
     public var rows: Int
-    /// The head up to which both were made.
+    /// The position up to which both were made, of the read model that goes least far.
     public var position: GlobalPosition
     /// The first row that differs, as it stood; `nil` if none does.
     public var before: String?
     /// The first row that differs, as the log says.
     public var after: String?
 
-    /// Brings the read models up to the head, dumps them, drops them, makes them anew, and compares.
+    /// Makes the read models of these `names` anew and compares them with the old ones.
     ///
-    /// No other projector may run on this ledger meanwhile, and nobody append.
-    public static func run(store: PostgresEventStore, logger: Logger) async throws -> ReadModelCheck {
-        var check = ReadModelCheck(identical: true, rows: 0, position: try await store.head())
-        for projector in Projector.all(store: store, logger: logger) {
-            try await projector.catchUp()
-            let stood = try await projector.dump()
-            try await projector.reset()
-            try await projector.catchUp()
-            let made = try await projector.dump()
-            check.rows += made.count
-            guard stood != made, check.identical else { continue }
-            check.identical = false
-            let index = zip(stood, made).enumerated().first { $0.element.0 != $0.element.1 }?.offset
-            check.before = index.map { stood[$0] } ?? (stood.count > made.count ? stood[made.count] : nil)
-            check.after = index.map { made[$0] } ?? (made.count > stood.count ? made[stood.count] : nil)
+    /// Projectors may run and events be appended meanwhile; a projection's writers wait while its rows are compared.
+    /// - Throws: As ``Rebuild/run(comparing:progress:)``.
+    public static func run(
+        _ names: [String] = Rebuild.names, store: PostgresEventStore, logger: Logger,
+        progress: @escaping @Sendable (RebuildProgress) -> Void = { _ in }
+    ) async throws -> ReadModelCheck {
+        var reports: [RebuildReport] = []
+        for name in names {
+            guard let rebuild = Rebuild(name, store: store, logger: logger) else { continue }
+            reports.append(try await rebuild.run(comparing: true, progress: progress))
         }
-        return check
+        let wrong = reports.first(where: \.differs)
+        return ReadModelCheck(
+            identical: wrong == nil, rows: reports.reduce(0) { $0 + $1.rows },
+            position: reports.map(\.position).min() ?? .start, before: wrong?.before, after: wrong?.after)
     }
 }

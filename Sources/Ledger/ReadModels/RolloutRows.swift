@@ -7,92 +7,100 @@ import Postgres
 struct RolloutRows: ReadModel {
     let name = "rollout"
     let version = 1
-    let tables = [
-        (name: "rollout_summary", order: "cluster, namespace, name"), (name: "release", order: "release_id"),
-    ]
-    private var kept: [StreamName: Folded] = [:]
+    let tables = RolloutTables.all
+    /// How many folds are kept between ranges; the others are made again from their streams.
+    private static let mostKept = 5000
+    /// Versions of one stream that are read at once.
+    private static let pageSize: Int64 = 10_000
 
-    private struct Folded {
-        var reading: RolloutReading
-        var history = ReleaseHistory()
+    private var names = EventNames()
+    private var kept = FoldShelf()
+    private var fill = RolloutFill()
+
+    /// Makes the read model; the parameters are for tests.
+    ///
+    /// - Parameter savingEvery: How many events a rebuild folds before it keeps what it has; `nil`: by time.
+    init(savingEvery: Int? = nil, streamsInPass: Int = RolloutFill.streamsInPass, mostInStep: Int = 1 << 18) {
+        fill.mostInStep = mostInStep
+        fill.savingEvery = savingEvery
+        fill.streamsInPass = streamsInPass
     }
 
-    mutating func forget() { kept = [:] }
+    mutating func forget() { kept = FoldShelf() }
 
-    mutating func apply(_ batch: [RecordedEvent], through connection: PostgresConnection) async throws {
-        // Folds are only kept to save work; without them they are made from the streams.
-        if kept.count > 1000 { kept = [:] }
-        var touched: [StreamName: Set<Identifier>] = [:]
-        for recorded in batch {
-            guard let rollout = RolloutName(recorded.stream) else { continue }
-            if kept[recorded.stream] == nil {
-                kept[recorded.stream] = try await earlier(rollout, before: recorded.version, through: connection)
-            }
-            guard var folded = kept[recorded.stream] else { continue }
-            folded.history.fold(recorded, try folded.reading.fold(recorded))
-            kept[recorded.stream] = folded
-            touched[recorded.stream, default: []].formUnion(folded.history.rows.suffix(2).map(\.release))
-        }
-        for (stream, releases) in touched.sorted(by: { $0.key < $1.key }) {
-            guard let folded = kept[stream], let view = folded.reading.view else { continue }
-            try await write(view, through: connection)
-            for row in folded.history.rows where releases.contains(row.release) {
-                try await write(row, of: folded.reading.name, through: connection)
-            }
-        }
-    }
-
-    /// What the stream's events below `version` amount to.
-    private func earlier(
-        _ rollout: RolloutName, before version: StreamVersion, through connection: PostgresConnection
-    ) async throws -> Folded {
-        var folded = Folded(reading: RolloutReading(rollout))
-        while folded.reading.version.next < version {
-            let left = Int(version.value - folded.reading.version.value - 1)
-            let events = try await PostgresEventStore.read(
-                rollout.stream, after: folded.reading.version, limit: min(1000, left), through: connection)
-            if events.isEmpty { break }
-            for recorded in events { folded.history.fold(recorded, try folded.reading.fold(recorded)) }
-        }
-        return folded
-    }
-
-    private func write(_ view: RolloutView, through connection: PostgresConnection) async throws {
-        let row = RolloutSummaryRow(view)
-        let images = CanonicalJSON.text(view.images)
-        let stable = view.revisions.first { $0.set?.role == .stable }?.podTemplateHash
-        _ = try await connection.query(
-            """
-            INSERT INTO views.rollout_summary AS r (cluster, namespace, name, phase, message, revision, stable_hash,
-                images, step_index, set_weight, actual_weight, decision_version, version, "position", summary)
-            VALUES (\(row.cluster), \(row.namespace), \(row.name), \(row.phase.rawValue), \(row.message),
-                \(row.revision.map(Int32.init)), \(stable), \(images), \(view.stepIndex.map(Int32.init)),
-                \(Int32(row.setWeight)), \(Int32(row.actualWeight)), \(Int32(row.decisionVersion)),
-                \(row.version.value), \(row.position.value), \(CanonicalJSON.text(row)))
-            ON CONFLICT (cluster, namespace, name) DO UPDATE
-            SET phase = excluded.phase, message = excluded.message, revision = excluded.revision,
-                stable_hash = excluded.stable_hash, images = excluded.images, step_index = excluded.step_index,
-                set_weight = excluded.set_weight, actual_weight = excluded.actual_weight,
-                decision_version = excluded.decision_version, version = excluded.version,
-                "position" = excluded."position", summary = excluded.summary
-            """)
-    }
-
-    private func write(
-        _ row: ReleaseRow, of rollout: RolloutName, through connection: PostgresConnection
+    mutating func project(
+        _ range: PositionRange, into generation: Int, through connection: PostgresConnection
     ) async throws {
-        _ = try await connection.query(
-            """
-            INSERT INTO views.release AS r (release_id, cluster, namespace, rollout, revision, pod_template_hash,
-                trigger, started_at, started_position, outcome, ended_at, ended_position, reason, summary)
-            VALUES (\(row.release.uuid), \(rollout.cluster), \(rollout.namespace), \(rollout.name),
-                \(Int32(row.revision)), \(row.podTemplateHash), \(row.trigger.rawValue),
-                \(PostgresInstant(row.startedAt)), \(row.startedPosition.value), \(row.outcome.rawValue),
-                \(row.endedAt.map { PostgresInstant($0) }), \(row.endedPosition?.value), \(row.message),
-                \(CanonicalJSON.text(row)))
-            ON CONFLICT (release_id) DO UPDATE
-            SET outcome = excluded.outcome, ended_at = excluded.ended_at, ended_position = excluded.ended_position,
-                reason = excluded.reason, summary = excluded.summary
-            """)
+        if names.typeNames.isEmpty { try await names.learnTypes(through: connection) }
+        let drain = try await connection.events(
+            EventDrain.copy(
+                where: "e.position > \(unsafeRaw: "\(range.after)") AND e.position <= \(unsafeRaw: "\(range.through)")",
+                orderedBy: "e.position", passingOver: names.passedOver))
+        try range.check(rows: drain.rows.count)
+        try await names.learn(drain, through: connection)
+        try await recall(drain, through: connection)
+        let touched = try kept.fold(drain, names) { _ in true }
+        let tables = RolloutTables(generation: generation, replacing: true, connection: connection)
+        var views: [RolloutView] = []
+        var releases: [(rollout: RolloutName, row: ReleaseRow)] = []
+        for place in touched.sorted() {
+            if let view = kept.folds[place].view { views.append(view) }
+            let name = kept.folds[place].name
+            releases += kept.change(place) { $0.takeChangedReleases() }.map { (name, $0) }
+        }
+        try await tables.write(views)
+        try await tables.write(releases)
+    }
+
+    mutating func fill(_ shadow: ShadowTables) async throws {
+        let last = try await fill.run(shadow)
+        kept = last.count <= Self.mostKept ? last : FoldShelf()
+    }
+
+    /// Makes the folds that `drain` goes on from, as far as they are not kept.
+    private mutating func recall(_ drain: EventDrain, through connection: PostgresConnection) async throws {
+        var first: [Int64: Int64] = [:]
+        drain.bytes.withUnsafeBytes { buffer in
+            for at in drain.rows {
+                let event = DrainedEvent(buffer: buffer, at: at)
+                if first[event.stream] == nil { first[event.stream] = event.version }
+            }
+        }
+        if kept.count + first.count > Self.mostKept {
+            var fewer = FoldShelf()
+            for stream in first.keys {
+                if let place = kept.place(of: stream) { fewer.put(kept.folds[place], of: stream) }
+            }
+            kept = fewer
+            names.forgetStreams()
+            try await names.learn(drain, through: connection)
+        }
+        for (stream, version) in first where version > 1 && !kept.has(stream) {
+            guard let name = names.streams[stream] ?? nil else { continue }
+            kept.put(try await earlier(name, stream, below: version, through: connection), of: stream)
+        }
+    }
+
+    /// What the stream's events below `version` amount to; events that move nothing are not even read.
+    private mutating func earlier(
+        _ name: RolloutName, _ stream: Int64, below version: Int64, through connection: PostgresConnection
+    ) async throws -> RolloutSummaryFold {
+        var shelf = FoldShelf()
+        shelf.put(RolloutSummaryFold(name), of: stream)
+        let passed = names.passedOver.map(String.init).joined(separator: ",")
+        for start in stride(from: Int64(0), to: version - 1, by: Int(Self.pageSize)) {
+            let end = min(start + Self.pageSize, version - 1)
+            let page = try await connection.events(
+                EventDrain.copy(
+                    where: """
+                        e.stream_id = \(unsafeRaw: "\(stream)") AND e.version > \(unsafeRaw: "\(start)")
+                            AND e.version <= \(unsafeRaw: "\(end)") AND e.type_id <> ALL ('{\(unsafeRaw: passed)}')
+                        """,
+                    orderedBy: "e.version", passingOver: []))
+            try await names.learn(page, through: connection)
+            _ = try shelf.fold(page, names) { _ in true }
+        }
+        _ = shelf.change(0) { $0.takeChangedReleases() }
+        return shelf.folds[0]
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Delivery
 import Foundation
 import Ledger
 import Logging
@@ -7,13 +8,17 @@ import Postgres
 /// Makes the read models anew from the log.
 struct Rebuild: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Make the read models anew from the log.",
+        abstract: "Make the read models anew from the log, beside the live ones.",
         discussion: """
-            Stop `rollbook serve` first: nobody may append or project meanwhile. With --check the rows that stood there \
-            are compared with the new ones, byte for byte; the exit code is 1 if they differ.
+            `rollbook serve` may run meanwhile: readers are turned over to the new rows at the end, in one step, and a \
+            rebuild that was ended goes on where it was. With --check the rows that stood there are compared with the \
+            new ones, byte for byte; the exit code is 1 if they differ.
             """)
 
     @OptionGroup var ledger: LedgerOptions
+
+    @Argument(help: "The read model: \(Ledger.Rebuild.names.joined(separator: ", ")). All of them if none is named.")
+    var name: String?
 
     @Flag(help: "Compare what stood there with what the log says.")
     var check = false
@@ -23,31 +28,64 @@ struct Rebuild: AsyncParsableCommand {
 
     enum Format: String, ExpressibleByArgument, CaseIterable { case text, json }
 
+    func validate() throws {
+        guard let name, !Ledger.Rebuild.names.contains(name) else { return }
+        let known = Ledger.Rebuild.names
+        let fix = NearestName.of(name, among: known).map { "did you mean \($0)?" }
+        throw ValidationError(
+            "there is no read model \"\(name)\": \(fix ?? "it is one of \(known.joined(separator: ", "))")")
+    }
+
     func run() async throws {
         try await ServeFailure.worded {
             let logger = Logger(label: "rollbook.rebuild")
             try FileManager.default.createDirectory(
                 atPath: DataDirectory(ledger.data).path, withIntermediateDirectories: true)
-            let lock = try InstanceLock(DataDirectory(ledger.data))
-            defer { lock.release() }
             let (configuration, _) = try await ledger.open(logger)
             _ = try await ledger.migrate(configuration)
             let pool = PostgresPool(configuration.asLedgerService, logger: logger)
             let store = PostgresEventStore(pool: pool, logger: logger)
-            let result = try await ReadModelCheck.run(store: store, logger: logger)
-            await pool.close()
-            switch output {
-            case .json:
-                let encoder = JSONEncoder()
-                encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-                print(String(decoding: try encoder.encode(result), as: UTF8.self))
-            case .text:
-                print("made \(result.rows) rows anew, up to position \(result.position)")
-                if check { print(result.identical ? "they are what stood there" : "they differ from what stood there") }
-                if check, let before = result.before { print("  before: \(before)") }
-                if check, let after = result.after { print("  after:  \(after)") }
+            do {
+                try await make(store, logger)
+                await pool.close()
+            } catch {
+                await pool.close()
+                throw error
             }
-            if check, !result.identical { throw ExitCode(1) }
         }
+    }
+
+    private func make(_ store: PostgresEventStore, _ logger: Logger) async throws {
+        let names = name.map { [$0] } ?? Ledger.Rebuild.names
+        let line = ProgressLine()
+        let progress: @Sendable (RebuildProgress) -> Void = { line.show($0) }
+        if check {
+            let result = try await ReadModelCheck.run(names, store: store, logger: logger, progress: progress)
+            line.end()
+            try say(result) {
+                Output.line("made \(result.rows) rows anew, up to position \(result.position)")
+                Output.line(result.identical ? "they are what stood there" : "they differ from what stood there")
+                if let before = result.before { Output.line("  before: \(before)") }
+                if let after = result.after { Output.line("  after:  \(after)") }
+            }
+            if !result.identical { throw ExitCode(1) }
+            return
+        }
+        var reports: [RebuildReport] = []
+        for name in names {
+            guard let rebuild = Ledger.Rebuild(name, store: store, logger: logger) else { continue }
+            reports.append(try await rebuild.run(progress: progress))
+        }
+        line.end()
+        try say(reports) {
+            for report in reports { Output.line("made \(report.projection) anew, up to position \(report.position)") }
+        }
+    }
+
+    private func say(_ result: some Encodable, text: () -> Void) throws {
+        guard output == .json else { return text() }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        Output.line(String(decoding: try encoder.encode(result), as: UTF8.self))
     }
 }

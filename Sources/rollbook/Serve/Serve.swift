@@ -106,14 +106,15 @@ struct Serve: AsyncParsableCommand {
             instance: name, logger: logger)
         services.append(control)
         services.append(PartitionKeeper(store: store, logger: logger))
-        services += Projector.all(store: store, logger: logger)
+        let projectors = Projector.all(store: store, logger: logger)
+        services += projectors
         let sealer = try await seal.sealer(data, store, logger)
         if let sealer { services.append(sealer) }
         let api = Application(
             router: buildAPI(
                 APIDependencies(
-                    handler: handler, store: store, views: FoldedRolloutViews(store), now: { clock.now() },
-                    mint: mint, instance: name, port: port,
+                    handler: handler, store: store, views: LedgerRolloutViews(store), audit: LedgerAuditTrail(store),
+                    now: { clock.now() }, mint: mint, instance: name, port: port,
                     proofs: LedgerProver(store: store),
                     whyNotReady: {
                         do {
@@ -121,7 +122,10 @@ struct Serve: AsyncParsableCommand {
                             return nil
                         } catch { return "the ledger cannot be reached: \(error)" }
                     },
-                    gauges: { await sealer?.gauges() ?? [] })),
+                    gauges: {
+                        let projections = await ProjectionGauges.read(projectors)
+                        return await (sealer?.gauges() ?? []) + projections
+                    })),
             configuration: .init(address: .hostname("127.0.0.1", port: port), serverName: "rollbook"),
             logger: logger)
         services.append(api)

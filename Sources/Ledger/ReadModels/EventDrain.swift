@@ -1,0 +1,97 @@
+import EventSourcing
+import Foundation
+import Postgres
+
+/// Events as `COPY` hands them out in binary, with only the columns that folds need; payloads where they are needed.
+///
+/// All columns but the last have a fixed width and are never null, so each stands at a fixed offset of its row.
+struct EventDrain: Sendable {
+    /// More than this is not taken at once.
+    static let mostBytes = 64 << 20
+
+    /// The rows, in the order of the statement.
+    let bytes: [UInt8]
+    /// Where each row begins.
+    let rows: [Int]
+
+    /// The statement for the events that fulfil `condition` on `e`; payloads of `passedOver` types are left out.
+    static func copy(where condition: SQL, orderedBy order: SQL, passingOver passedOver: [Int32]) -> SQL {
+        let ids = passedOver.map(String.init).joined(separator: ",")
+        return """
+            COPY (
+                SELECT e.position, e.stream_id, e.version, e.type_id, e.actor_id, e.occurred_at, e.recorded_at,
+                       CASE WHEN e.type_id = ANY ('{\(unsafeRaw: ids)}') THEN NULL ELSE e.data END
+                FROM ledger.event e
+                WHERE \(condition)
+                ORDER BY \(order)
+            ) TO STDOUT (FORMAT binary)
+            """
+    }
+
+    /// Finds the rows in what COPY gave.
+    init(_ bytes: [UInt8]) throws {
+        var rows: [Int] = []
+        rows.reserveCapacity(bytes.count / 200)
+        let isWhole = bytes.withUnsafeBytes { buffer -> Bool in
+            // Signature, flags, length of the header's extension.
+            guard buffer.count >= 21 else { return false }
+            var at = 19 + Int(buffer.int32(15))
+            while at + 2 <= buffer.count {
+                let columns = buffer.int16(at)
+                if columns == -1 { return at + 2 == buffer.count }
+                guard columns == 8, at + DrainedEvent.payloadAt <= buffer.count else { return false }
+                rows.append(at)
+                at += DrainedEvent.payloadAt + max(0, Int(buffer.int32(at + DrainedEvent.payloadAt - 4)))
+            }
+            return false
+        }
+        guard isWhole else { throw PostgresError(.decoding, "COPY gave \(bytes.count) bytes that are not whole rows") }
+        self.bytes = bytes
+        self.rows = rows
+    }
+}
+
+/// One row of a drain.
+struct DrainedEvent {
+    fileprivate static let payloadAt = 82
+    let buffer: UnsafeRawBufferPointer
+    let at: Int
+
+    var position: Int64 { buffer.int64(at + 6) }
+    var stream: Int64 { buffer.int64(at + 18) }
+    var version: Int64 { buffer.int64(at + 30) }
+    var type: Int32 { buffer.int32(at + 42) }
+    var actor: Int32 { buffer.int32(at + 50) }
+    var occurredAt: Instant { Instant(microseconds: buffer.int64(at + 58) + Self.postgresEpoch) }
+    var recordedAt: Instant { Instant(microseconds: buffer.int64(at + 70) + Self.postgresEpoch) }
+
+    /// The payload; empty if it was left out.
+    var payload: UnsafeRawBufferPointer {
+        let length = Int(buffer.int32(at + Self.payloadAt - 4))
+        guard length > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+        return UnsafeRawBufferPointer(rebasing: buffer[at + Self.payloadAt..<at + Self.payloadAt + length])
+    }
+
+    /// Microseconds from 1970 to 2000, where PostgreSQL counts from.
+    private static let postgresEpoch: Int64 = 946_684_800_000_000
+}
+
+extension UnsafeRawBufferPointer {
+    fileprivate func int16(_ at: Int) -> Int16 { Int16(bigEndian: loadUnaligned(fromByteOffset: at, as: Int16.self)) }
+    fileprivate func int32(_ at: Int) -> Int32 { Int32(bigEndian: loadUnaligned(fromByteOffset: at, as: Int32.self)) }
+    fileprivate func int64(_ at: Int) -> Int64 { Int64(bigEndian: loadUnaligned(fromByteOffset: at, as: Int64.self)) }
+}
+
+/// There are more bytes in a range than are taken at once; a shorter one will do.
+struct RangeTooLarge: Error {}
+
+extension PostgresConnection {
+    /// Drains the events of a statement.
+    /// - Throws: ``RangeTooLarge``; `PostgresError`.
+    nonisolated func events(_ statement: SQL, reserving capacity: Int = 0) async throws -> EventDrain {
+        guard let bytes = try await drain(statement, atMost: EventDrain.mostBytes, reserving: capacity) else {
+            throw RangeTooLarge()
+        }
+        return try EventDrain(bytes)
+    }
+}

@@ -1,0 +1,103 @@
+import Delivery
+import EventSourcing
+import Foundation
+import Postgres
+
+/// Writes rows of rollouts and releases, many at a time.
+struct RolloutTables {
+    static let all = [
+        ReadModelTable(name: "rollout_summary", key: ["cluster", "namespace", "name"]),
+        ReadModelTable(name: "release", key: ["release_id"]),
+    ]
+    private static let most = 2000
+
+    let generation: Int
+    /// Whether rows may be there already; if not, the tables may lack their indexes.
+    let replacing: Bool
+    let connection: PostgresConnection
+
+    func write(_ views: [RolloutView]) async throws {
+        for part in views.parts(of: Self.most) {
+            let rows = part.map { RolloutSummaryRow($0) }
+            let stable = part.map { view in view.revisions.first { $0.set?.role == .stable }?.podTemplateHash }
+            let conflict: SQL = """
+                ON CONFLICT (cluster, namespace, name) DO UPDATE
+                SET strategy = excluded.strategy, phase = excluded.phase, message = excluded.message,
+                    revision = excluded.revision, stable_hash = excluded.stable_hash, images = excluded.images,
+                    step = excluded.step, set_weight = excluded.set_weight, actual_weight = excluded.actual_weight,
+                    desired = excluded.desired, current = excluded.current, updated = excluded.updated,
+                    ready = excluded.ready, available = excluded.available,
+                    decision_version = excluded.decision_version, version = excluded.version,
+                    "position" = excluded."position"
+                """
+            try await connection.query(
+                """
+                INSERT INTO \(Self.all[0].of(generation)) (cluster, namespace, name, strategy, phase, message, revision,
+                    stable_hash, images, step, set_weight, actual_weight, desired, current, updated, ready, available,
+                    decision_version, version, "position")
+                SELECT *
+                FROM unnest(
+                    \(rows.map(\.cluster)), \(rows.map(\.namespace)), \(rows.map(\.name)), \(rows.map(\.strategy)),
+                    \(rows.map(\.phase.rawValue)), \(rows.map(\.message)), \(rows.map { $0.revision.map(Int32.init) }),
+                    \(stable), \(part.map { CanonicalJSON.text($0.images) }), \(rows.map(\.step)),
+                    \(rows.map { Int32($0.setWeight) }), \(rows.map { Int32($0.actualWeight) }),
+                    \(rows.map { Int32($0.replicas.desired) }), \(rows.map { Int32($0.replicas.current) }),
+                    \(rows.map { Int32($0.replicas.updated) }), \(rows.map { Int32($0.replicas.ready) }),
+                    \(rows.map { Int32($0.replicas.available) }), \(rows.map { Int32($0.decisionVersion) }),
+                    \(rows.map(\.version.value)), \(rows.map(\.position.value)))
+                \(replacing ? conflict : "")
+                """)
+        }
+    }
+
+    func write(_ releases: [(rollout: RolloutName, row: ReleaseRow)]) async throws {
+        for part in releases.parts(of: Self.most) {
+            let (names, rows) = (part.map(\.rollout), part.map(\.row))
+            let conflict: SQL = """
+                ON CONFLICT (release_id) DO UPDATE
+                SET outcome = excluded.outcome, ended_by = excluded.ended_by, ended_at = excluded.ended_at,
+                    ended_position = excluded.ended_position, message = excluded.message
+                """
+            try await connection.query(
+                """
+                INSERT INTO \(Self.all[1].of(generation)) (release_id, cluster, namespace, rollout, revision,
+                    pod_template_hash, images, trigger, started_by, started_at, started_position, outcome, ended_by,
+                    ended_at, ended_position, message)
+                SELECT *
+                FROM unnest(
+                    \(rows.map(\.release.uuid)), \(names.map(\.cluster)), \(names.map(\.namespace)),
+                    \(names.map(\.name)), \(rows.map { Int32($0.revision) }), \(rows.map(\.podTemplateHash)),
+                    \(rows.map { Self.text($0.images) }), \(rows.map(\.trigger.rawValue)),
+                    \(rows.map(\.actor.subject)), \(rows.map { PostgresInstant($0.startedAt) }),
+                    \(rows.map(\.startedPosition.value)), \(rows.map(\.outcome.rawValue)),
+                    \(rows.map { $0.endedBy?.subject }), \(rows.map { $0.endedAt.map { PostgresInstant($0) } }),
+                    \(rows.map { $0.endedPosition?.value }), \(rows.map(\.message)))
+                \(replacing ? conflict : "")
+                """)
+        }
+    }
+
+    /// The canonical JSON of `images`; by hand while nothing in it must be escaped, since there are many releases.
+    static func text(_ images: [String: String]) -> String {
+        var text = "{"
+        for (name, image) in images.sorted(by: { $0.key < $1.key }) {
+            guard name.utf8.allSatisfy(isPlain), image.utf8.allSatisfy(isPlain) else {
+                return CanonicalJSON.text(images)
+            }
+            if text.utf8.count > 1 { text += "," }
+            text += "\"\(name)\":\"\(image)\""
+        }
+        return text + "}"
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        (0x20..<0x7F).contains(byte) && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "\\")
+    }
+}
+
+extension Array {
+    /// The elements in parts of at most `size`.
+    fileprivate func parts(of size: Int) -> [[Element]] {
+        stride(from: 0, to: count, by: size).map { Array(self[$0..<Swift.min($0 + size, count)]) }
+    }
+}
