@@ -26,9 +26,12 @@ extension NginxServer {
     }
 
     /// Its workers, also those whose master is gone: nginx processes that work in our directory.
+    ///
+    /// One that has just begun still bears its master's title.
     func workers() -> [ProcessIdentity] {
-        ProcessTable.all().compactMap { pid in
-            guard ProcessTable.arguments(of: pid).joined().hasPrefix("nginx: worker"),
+        let master = running()?.pid
+        return ProcessTable.all().compactMap { pid in
+            guard pid != master, ProcessTable.arguments(of: pid).joined().hasPrefix("nginx: "),
                 ProcessTable.directory(of: pid) == layout.root
             else { return nil }
             return ProcessIdentity(of: pid)
@@ -37,7 +40,14 @@ extension NginxServer {
 
     /// Who keeps nginx from its port; `nil` if nobody does, or if an earlier run's nginx of ours listens there.
     public func otherListener() -> String? {
-        LoopbackPort.holder(of: port, besides: (running().map { [$0] } ?? []) + workers())
+        var holder: String?
+        // A worker that begins between both lists is found to be ours by a second look.
+        for _ in 0..<2 {
+            let own = (running().map { [$0] } ?? []) + workers()
+            guard let other = LoopbackPort.holder(of: port, besides: own) else { return nil }
+            holder = other
+        }
+        return holder
     }
 
     func gone(_ processes: [ProcessIdentity], within patience: Duration) async -> Bool {
