@@ -7,7 +7,7 @@ import EventSourcing
 enum SummaryNeed: Sendable {
     /// Nothing: the event moves version and position alone.
     case nothing
-    /// Some fields, read by `read`; the others of the fact are placeholders.
+    /// Some fields, read by `read`; the fold of rows looks at no other field of the fact.
     case fields(read: @Sendable (inout PayloadScanner, String) throws(PayloadScanner.GivenUp) -> RolloutFact)
     /// All of it.
     case everything

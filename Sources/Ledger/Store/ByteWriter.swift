@@ -1,6 +1,6 @@
 internal import Foundation
 
-/// Bytes that are put together in network order, as PostgreSQL's binary formats and the content hash want them.
+/// Bytes that are put together in network order, as PostgreSQL's binary formats want them.
 struct ByteWriter {
     private(set) var bytes: [UInt8] = []
 

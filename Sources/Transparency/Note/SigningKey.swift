@@ -23,6 +23,7 @@ public struct SigningKey: Sendable, CustomStringConvertible {
 
     /// Reads what ``secretText`` gives; `nil` for anything else.
     public init?(secretText text: String) {
+        // Why a text is no key is of no use to its owner beyond that it is none, and might tell of the secret.
         let parts = text.split(separator: "+", maxSplits: 4, omittingEmptySubsequences: false)
         guard parts.count == 5, parts[0] == "PRIVATE", parts[1] == "KEY",
             let bytes = Base64.bytes(parts[4]), bytes.first == VerifierKey.ed25519,

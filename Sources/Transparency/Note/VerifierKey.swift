@@ -16,6 +16,7 @@ public struct VerifierKey: Sendable, Hashable, CustomStringConvertible {
 
     /// Names a key; `nil` if the name is not allowed or the bytes are no key.
     public init?(name: String, publicKey: [UInt8]) {
+        // The only reason that there can be is that these are not the bytes of a key.
         guard NoteKeyName.isValid(name), (try? Curve25519.Signing.PublicKey(rawRepresentation: publicKey)) != nil else {
             return nil
         }
@@ -39,6 +40,7 @@ public struct VerifierKey: Sendable, Hashable, CustomStringConvertible {
 
     /// Whether `signature` is this key's over `message`.
     public func isValid(_ signature: [UInt8], over message: [UInt8]) -> Bool {
+        // Never fails: `init` has tried it.
         guard let key = try? Curve25519.Signing.PublicKey(rawRepresentation: publicKey) else { return false }
         return key.isValidSignature(signature, for: message)
     }
