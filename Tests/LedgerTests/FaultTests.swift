@@ -39,9 +39,9 @@ import Testing
         }
     }
 
-    @Test(arguments: ["pg_terminate_backend", "pg_cancel_backend"])
-    func `an append cut between commit and reply is unknown, and recognised when it is sent again`(
-        _ cut: String
+    @Test(arguments: ["pg_terminate_backend", "pg_cancel_backend"], [true, false])
+    func `an append cut between commit and reply is unknown, also when it is repeated, until it is durable`(
+        _ cut: String, isExpecting: Bool
     ) async throws {
         try await withDurableLedger { store, owner, _ in
             _ = try await store.append(SampleEvents.append(to: "a-1"))
@@ -51,22 +51,29 @@ import Testing
             // The checkpointer tells the sessions, in its own time.
             let isWaiting = try await eventually { try await Self.waitsForStandby(owner) }
             #expect(isWaiting)
-            let append = SampleEvents.append(2, to: "a-1", after: 1)
-            async let answer = Self.attempt(append, through: store)
-            let isCut = try await eventually {
-                try await owner.query(
-                    """
-                    SELECT \(unsafeRaw: cut)(pid)
-                    FROM pg_stat_activity
-                    WHERE wait_event = 'SyncRep' AND query LIKE '%ledger.append%'
-                    """
-                ).count == 1
+            let command = SampleEvents.id()
+            let append = SampleEvents.append(
+                2, to: "a-1", after: isExpecting ? 1 : nil, command: isExpecting ? nil : command)
+            // The first one is made. The repeats find it, but no standby has it: they must not answer for it either.
+            for _ in 0..<3 {
+                async let answer = Self.attempt(append, through: store)
+                let isCut = try await eventually { try await Self.cutWaiting("ledger.append", owner, by: cut) }
+                #expect(isCut)
+                let answered = await answer
+                guard case .failure(.outcomeUnknown) = answered else {
+                    Issue.record("\(answered)")
+                    return
+                }
             }
-            #expect(isCut)
-            let first = await answer
-            guard case .failure(.outcomeUnknown) = first else {
-                Issue.record("\(first)")
-                return
+            if !isExpecting {
+                async let receipt = Self.receipt(for: command, through: store)
+                let isCut = try await eventually { try await Self.cutWaiting("ledger.receipt", owner, by: cut) }
+                #expect(isCut)
+                let found = await receipt
+                guard case .failure(.unavailable) = found else {
+                    Issue.record("\(found)")
+                    return
+                }
             }
             try await owner.query("ALTER SYSTEM RESET synchronous_standby_names")
             try await owner.query("SELECT pg_reload_conf()")
@@ -207,6 +214,27 @@ import Testing
         _ append: Append, through store: PostgresEventStore
     ) async -> Result<Appended, EventStoreFailure> {
         do { return .success(try await store.append(append)) } catch { return .failure(error) }
+    }
+
+    private static func receipt(
+        for command: Identifier, through store: PostgresEventStore
+    ) async -> Result<Appended?, EventStoreFailure> {
+        do {
+            return .success(try await store.receipt(for: command, fingerprint: nil, on: SampleEvents.stream("a-1")))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Cuts the one session that waits for a standby with such a statement; false while there is none.
+    private static func cutWaiting(_ words: String, _ owner: PostgresConnection, by cut: String) async throws -> Bool {
+        try await owner.query(
+            """
+            SELECT \(unsafeRaw: cut)(pid)
+            FROM pg_stat_activity
+            WHERE wait_event = 'SyncRep' AND query LIKE \("%\(words)%")
+            """
+        ).count == 1
     }
 
     /// Whether a commit waits for a standby: a small one that is not given long.

@@ -25,6 +25,9 @@ struct AppendStatement {
     // MARK: Many
 
     /// The call for several requests; a stream at most once in `batch`.
+    ///
+    /// A repeat is answered for what was committed before, but maybe not replicated: the wait for that may have been
+    /// cancelled. So a repeat commits something of its own, behind which the first answer's commit has to be durable too.
     func call(_ batch: [PreparedAppend], _ ids: NameRegister.Ids) throws -> SQL {
         let requests = batch.map(\.append)
         let streams = try requests.map { try ids.id(of: $0.stream) }
@@ -32,7 +35,8 @@ struct AppendStatement {
         let hasCommands = requests.contains { $0.command != nil }
         let hasFences = requests.contains { $0.fence != nil }
         return """
-            SELECT first_position, recorded_at, status, version, position, at
+            SELECT first_position, recorded_at, status, version, position, at,
+                   CASE WHEN 'duplicate' = ANY (status) THEN \(Self.durableCommit) END
             FROM ledger.append(
                 \(streams), \(requests.map(\.expecting.version)), \(events),
                 \(hasCommands ? requests.map { $0.command?.uuid } : nil),
@@ -41,6 +45,11 @@ struct AppendStatement {
                 \(hasFences ? requests.map { $0.fence?.epoch } : nil))
             """
     }
+
+    /// A commit that waits until all before it are durable, as ``PostgresConfiguration/asLedgerAppender`` says it.
+    ///
+    /// - Source: PostgreSQL `xact.c`, `RecordTransactionCommit`: who has written nothing waits for nothing.
+    static var durableCommit: SQL { "pg_logical_emit_message(true, 'rollbook', '')" }
 
     /// The answer to each request of `batch`, in order.
     func answers(

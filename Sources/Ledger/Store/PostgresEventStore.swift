@@ -34,14 +34,14 @@ public struct PostgresEventStore: EventStore, Service {
     /// How busy the appends are.
     public var appendLoad: AppendLoad { appender.load }
 
-    /// The first answer to a command.
+    /// The first answer to a command, once that is durable.
     public func receipt(
         for command: Identifier, fingerprint: [UInt8]?, on stream: StreamName
     ) async throws(EventStoreFailure) -> Appended? {
         try await reading { () async throws -> Appended? in
             let row = try await pool.query(
                 """
-                SELECT r.version, r.position, r.recorded_at, r.fingerprint
+                SELECT r.version, r.position, r.recorded_at, r.fingerprint, \(AppendStatement.durableCommit)
                 FROM ledger.receipt r
                 JOIN ledger.stream s USING (stream_id)
                 WHERE r.command_id = \(command.uuid) AND s.name = \(stream.description)
