@@ -35,7 +35,7 @@ struct EventRoutes: Sendable {
             let filter = try Self.filter(query)
             let start: GlobalPosition
             if let last = request.headers[.lastEventID] {
-                start = try Self.position(lastEvent: last)
+                start = try await place(lastEvent: last)
             } else if let after = try query.number("after", in: 0...Int64.max) {
                 start = GlobalPosition(after)
             } else {
@@ -79,14 +79,26 @@ struct EventRoutes: Sendable {
             fix: NearestName.of(name, among: words).map { "did you mean \($0)?" } ?? "write rollout.aborted, say")
     }
 
-    /// The position in `<epoch>-<position>`.
-    private static func position(lastEvent text: String) throws(APIProblem) -> GlobalPosition {
+    /// The position in `<epoch>-<position>`, after a look whether the log has it, in that epoch.
+    private func place(lastEvent text: String) async throws -> GlobalPosition {
         let parts = text.split(separator: "-")
-        guard parts.count == 2, Int(parts[0]) != nil, let position = Int64(parts[1]), position >= 0 else {
-            throw .badInput(
+        guard parts.count == 2, let epoch = Int(parts[0]), let number = Int64(parts[1]), number >= 0 else {
+            throw APIProblem.badInput(
                 field: "Last-Event-ID", value: text, message: "not an epoch and a position",
                 fix: "send the id of the last event, such as 1-1042")
         }
-        return GlobalPosition(position)
+        let position = GlobalPosition(number)
+        let head = try await store.head()
+        guard position <= head else {
+            throw APIProblem.otherLog(lastEvent: text, found: "it ends at position \(head)")
+        }
+        guard position > .start else { return position }
+        let there = try await store.readAll(
+            after: GlobalPosition(number - 1), before: number == .max ? nil : GlobalPosition(number + 1),
+            filter: EventFilter(),
+            backwards: false, limit: 1)
+        // What was put away with its partition is not there, and was never cut off.
+        guard let there = there.first, there.epoch != epoch else { return position }
+        throw APIProblem.otherLog(lastEvent: text, found: "position \(position) is of epoch \(there.epoch)")
     }
 }

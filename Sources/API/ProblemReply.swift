@@ -39,6 +39,8 @@ enum APIProblem: Error {
     case notReady(String)
     /// A read model does not show yet what the caller wants to be shown.
     case behind(ViewBehind)
+    /// The log is not the one that the caller has read: it was cut short, and what was read last is not in it.
+    case otherLog(lastEvent: String, found: String)
     /// Anything else that HTTP has a status for.
     case http(status: Int, detail: String)
     /// A defect of ours; the log has the details.
@@ -196,6 +198,14 @@ extension APIProblem {
                 "behind", 503, "The read model is behind",
                 "position \(behind.wanted) is not shown yet, only \(behind.position): ask again, or without wait",
                 retry: true)
+        case .otherLog(let lastEvent, let found):
+            var document = ProblemDocument(
+                "other-log", 410, "The log was cut short",
+                "the event that was read last is not in the log any more: it was put back to an earlier state; \(found)"
+            )
+            (document.field, document.value) = ("Last-Event-ID", lastEvent)
+            document.fix = "forget what was read, and begin at the start of the log or at its end"
+            return document
         case .http(let status, let detail):
             return ProblemDocument("http-\(status)", status, detail, detail)
         case .internalError:

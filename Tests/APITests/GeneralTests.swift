@@ -43,6 +43,19 @@ import Testing
         }
     }
 
+    @Test(arguments: ["1-9999", "2-1", "1-9223372036854775807"])
+    func `who has read events that the log does not have any more is told so`(_ last: String) async throws {
+        try await Harness().run { client in
+            let _: ApplyReply = try await client.ask("/api/v1/apply", .post, body: Harness.everything(image: "1"))
+            try await client.execute(
+                uri: "/api/v1/events/stream", method: .get, headers: [HTTPField.Name("Last-Event-ID")!: last]
+            ) { response in
+                #expect(response.status == .gone)
+                #expect(String(buffer: response.body).contains(#""value":"\#(last)""#))
+            }
+        }
+    }
+
     @Test func `a path that is known answers other methods with those that it takes`() async throws {
         try await Harness().run { client in
             let _: ApplyReply = try await client.ask("/api/v1/apply", .post, body: Harness.everything(image: "1"))

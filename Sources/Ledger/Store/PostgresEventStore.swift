@@ -170,8 +170,7 @@ public struct PostgresEventStore: EventStore, Service {
         while !Task.isCancelled {
             let place = cursor.place
             do {
-                let batch = try await readAll(
-                    after: place, before: nil, filter: EventFilter(), backwards: false, limit: batchSize)
+                let batch = try await events(after: cursor, limit: batchSize)
                 guard let first = batch.first, let last = batch.last else {
                     failures = 0
                     await waitForNews(beyond: place)
@@ -184,17 +183,44 @@ public struct PostgresEventStore: EventStore, Service {
                     )
                 }
                 cursor.place = last.position
+                cursor.lastEvent = last.event.id
                 return batch
             } catch {
                 guard !Task.isCancelled else { break }
+                let level: Logger.Level = error is LogCut ? .error : .warning
                 logger.log(
-                    level: failures == 0 ? .warning : .debug, "following the ledger failed, trying again",
+                    level: failures == 0 ? level : .debug, "following the ledger failed, trying again",
                     metadata: ["error": "\(error)", "ledger.position": "\(place)"])
                 failures += 1
                 await BackOff.pause(after: failures)
             }
         }
         return nil
+    }
+
+    /// The next events after `cursor`, once it is sure that the one before them is still that which it has seen.
+    ///
+    /// A log that a restore or a failover has cut short grows again, with other events at the same positions: who went on
+    /// there would miss some of them, and keep what never was.
+    /// - Throws: ``LogCut``; `EventStoreFailure`.
+    private func events(after cursor: FollowerPlace, limit: Int) async throws -> [RecordedEvent] {
+        let place = cursor.place
+        guard place > .start else {
+            return try await readAll(
+                after: place, before: nil, filter: EventFilter(), backwards: false, limit: limit)
+        }
+        let found = try await readAll(
+            after: GlobalPosition(place.value - 1), before: nil, filter: EventFilter(), backwards: false,
+            limit: limit + 1)
+        guard let last = found.first, last.position == place else {
+            // It is not in the log: because that ends before, or because it was put away with its partition.
+            let head = try await head()
+            guard head >= place else { throw LogCut(place: place, head: head) }
+            return Array(found.prefix(limit))
+        }
+        if let seen = cursor.lastEvent, seen != last.event.id { throw LogCut(place: place, seen: seen, last.event.id) }
+        cursor.lastEvent = last.event.id
+        return Array(found.dropFirst())
     }
 
     private func reading<Value>(_ body: () async throws -> Value) async throws(EventStoreFailure) -> Value {

@@ -1,0 +1,109 @@
+import EventSourcing
+import Ledger
+import Logging
+import Postgres
+import Synchronization
+import TestKit
+import Testing
+
+/// What is noticed when the log loses its end: by a restore to an earlier time, or a failover without synchronous
+/// replication.
+@Suite(.timeLimit(.minutes(2))) struct LogCutTests {
+    @Test(arguments: [0, 1, 5])
+    func `a follower of a log that was cut short stands still, however far that has grown again`(
+        _ regrown: Int
+    ) async throws {
+        try await withLedger { writer, owner in
+            let heard = HeardMessages()
+            let pool = PostgresPool(owner.asLedgerService, logger: silent)
+            let store = PostgresEventStore(pool: pool, logger: heard.logger)
+            _ = try await writer.append(SampleEvents.append(5, to: "a-1"))
+            try await withThrowingTaskGroup(of: [Int64].self) { group in
+                let (places, told) = AsyncStream<Int64>.makeStream()
+                group.addTask {
+                    var seen: [Int64] = []
+                    for await batch in store.follow(after: .start, batchSize: 10) {
+                        seen += batch.map(\.position.value)
+                        batch.forEach { told.yield($0.position.value) }
+                    }
+                    return seen
+                }
+                for await place in places where place == 5 { break }
+                // As a replica that had not heard of the last two appends yet, and was promoted.
+                try await Self.cutShort(after: 2, owner)
+                if regrown > 0 { _ = try await writer.append(SampleEvents.append(regrown, to: "a-1", after: 2)) }
+                let isHeard = try await eventually { heard.messages.contains { $0.contains("cut short") } }
+                #expect(isHeard, "\(heard.messages)")
+                group.cancelAll()
+                let seen = try await group.next()
+                #expect(seen == [1, 2, 3, 4, 5])
+            }
+            await pool.close()
+        }
+    }
+
+    @Test func `a log goes on in a new epoch, whose first event says so, if it ends where its operator believes`()
+        async throws
+    {
+        try await withLedger { store, owner in
+            _ = try await store.append(SampleEvents.append(5, to: "a-1"))
+            try await Self.cutShort(after: 2, owner)
+            let begin = { (last: Int64) async throws in
+                try await LogEpoch.begin(
+                    owner, after: GlobalPosition(last), because: "restored", id: SampleEvents.id(),
+                    at: SampleEvents.noon,
+                    actor: .controller("here"))
+            }
+            await #expect(throws: EventStoreFailure.self) { _ = try await begin(5) }
+            let begun = try await begin(2)
+            #expect(begun.epoch == 2)
+            #expect(begun.position.value == 3)
+            _ = try await store.append(SampleEvents.append(to: "a-1", after: 2))
+            _ = try await begin(4)
+            let log = try await store.everything()
+            #expect(log.map(\.position.value) == Array(1...5))
+            #expect(log.map(\.epoch) == [1, 1, 2, 2, 3])
+            #expect(log.map(\.version.value) == [1, 2, 1, 3, 2])
+            #expect(log[2].event.type == LogEpoch.wireName)
+            #expect(log[2].event.data == #"{"after":2,"epoch":2,"reason":"restored"}"#)
+            let report = try await LedgerVerifier(store: store).verify(against: [], trusting: [])
+            #expect(report.intact, "\(report.findings)")
+        }
+    }
+
+    /// Removes all events after a position, as if they had never been.
+    private static func cutShort(after last: Int64, _ owner: PostgresConfiguration) async throws {
+        let superuser = try await PostgresConnection.connect(owner)
+        try await superuser.script(
+            """
+            SET session_replication_role = replica;
+            DELETE FROM ledger.event WHERE position > \(last);
+            DELETE FROM ledger.append_batch WHERE last_position > \(last);
+            INSERT INTO ledger.append_batch VALUES (\(last), 1, clock_timestamp(), 1)
+            """)
+        await superuser.close()
+    }
+}
+
+/// A logger whose messages can be looked at.
+private final class HeardMessages: Sendable {
+    private let kept = Mutex<[String]>([])
+
+    var messages: [String] { kept.withLock { $0 } }
+    var logger: Logger { Logger(label: "test") { _ in Handler(heard: self) } }
+
+    private struct Handler: LogHandler {
+        let heard: HeardMessages
+        var metadata: Logger.Metadata = [:]
+        var logLevel = Logger.Level.error
+
+        subscript(metadataKey key: String) -> Logger.MetadataValue? {
+            get { metadata[key] }
+            set { metadata[key] = newValue }
+        }
+
+        func log(event: LogEvent) {
+            heard.kept.withLock { $0.append("\(event.message) \(event.metadata ?? [:])") }
+        }
+    }
+}
