@@ -40,6 +40,7 @@ let package = Package(
     products: [
         .executable(name: "rollbook", targets: ["rollbook"]),
         .executable(name: "rollbook-bench", targets: ["rollbook-bench"]),
+        .executable(name: "rollbook-chaos", targets: ["rollbook-chaos"]),
         .executable(name: "payments-api", targets: ["payments-api"]),
     ],
     dependencies: [
@@ -111,6 +112,7 @@ let package = Package(
                 "Transparency", "TestKit", argumentParser, hummingbird, logging,
             ]),
         program("rollbook-bench", ["CLibpq", "EventSourcing", "Ledger", "Postgres", argumentParser, logging]),
+        program("rollbook-chaos", ["EventSourcing", "Ledger", "Postgres", argumentParser, logging]),
         program("payments-api", ["CLinux", argumentParser, hummingbird, httpTypes, logging]),
         tests("HouseTests", []),
         tests("PaymentsAPITests", ["payments-api"]),

@@ -13,7 +13,7 @@ import Testing
         "MetricSources": ["Transfer", "Delivery"], "LocalPlatform": ["CLinux", "Transfer", "Delivery"],
         "API": ["Delivery"],
         "rollbook": ["API", "Control", "Ledger", "LocalPlatform", "MetricSources"], "payments-api": ["CLinux"],
-        "rollbook-bench": ["Ledger"],
+        "rollbook-bench": ["Ledger"], "rollbook-chaos": ["Ledger"],
     ]
 
     /// Packages and system modules that a room may use besides.
@@ -26,7 +26,7 @@ import Testing
         "rollbook": [
             "ArgumentParser", "Hummingbird", "Logging", "ServiceLifecycle", "UnixSignals", "Yams", "HTTPTypes",
         ],
-        "rollbook-bench": ["ArgumentParser", "Logging"],
+        "rollbook-bench": ["ArgumentParser", "Logging"], "rollbook-chaos": ["ArgumentParser", "Logging"],
         "payments-api": ["ArgumentParser", "Hummingbird", "HTTPTypes", "Logging", "NIOCore", "ServiceLifecycle"],
     ]
 

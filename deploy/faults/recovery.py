@@ -1,0 +1,254 @@
+"""What operators do after a loss: a replica is promoted; a backup is restored to an earlier point, and the log goes on."""
+
+import json
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+from broken import Broken, until
+from checks import Log, check
+from instances import Instances
+from server import Server, create_database
+
+
+def short_place(run):
+    """A folder whose sockets have short paths, and that the server's user can come through."""
+    place = pathlib.Path(tempfile.mkdtemp(prefix="rbf-", dir="/tmp"))
+    place.chmod(0o755)
+    run.remove_later(place)
+    return place
+
+
+def promoted_replica(run):
+    """The primary is killed under load and its synchronous replica promoted; instances find it by themselves."""
+    place = short_place(run)
+    primary = Server(place / "a", settings={"wal_level": "replica", "hot_standby": "on"})
+    run.ending.callback(primary.stop)
+    primary.start()
+    database = create_database(primary, "failover")
+    replica = Server(place / "b", copy_of=primary, settings={"cluster_name": "replica"})
+    replica.follow(primary)
+    run.ending.callback(replica.stop)
+    replica.start()
+    primary.ask("alter system set synchronous_standby_names = 'replica'")
+    primary.ask("select pg_reload_conf()")
+    if not until(20, lambda: primary.ask("select 1 from pg_stat_replication where sync_state = 'sync'"), pause=0.05):
+        raise Broken("the replica does not become synchronous")
+    address = (f"host={primary.socket},{replica.socket} port=5432,5432 user=postgres dbname={database} "
+               "target_session_attrs=read-write")
+    group = Instances(run.folder, address, run.rng)
+    run.ending.callback(group.kill)
+    group.add("writer", 4)
+    group.add("follower", 2)
+    group.wait_for_appends(3)
+    time.sleep(run.rng.uniform(0, run.long(5, 1)))
+    primary.stop("immediate")
+    began = time.monotonic()
+    replica.ask("select pg_promote()")
+    group.wait_for_appends(1)
+    gap = time.monotonic() - began
+    group.wait_for_appends(2)
+    group.wait_for_outcomes()
+    log = check(replica, database, group)
+    return (f"4 writers, 2 followers; every writer went on within {gap:.1f} s of the primary's end; {len(log.events)} "
+            f"events, {group.total('made')} appends acknowledged, {group.total('unknown')} times unknown, "
+            f"{group.total('repeat')} recognised as repeats; nothing acknowledged was lost")
+
+
+class Service:
+    """`rollbook serve`, whose sealer signs tree heads and whose API is asked."""
+
+    def __init__(self, run, data):
+        self.data, self.log = data, run.folder / "serve.log"
+        self.ports = [free_port(first) for first in (7370, 8380, 9390)]
+        self.process = None
+
+    def start(self, address):
+        api, traffic, prometheus = self.ports
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(
+                ["rollbook", "serve", "--database", address, "--data", str(self.data), "--port", str(api),
+                 "--traffic-port", str(traffic), "--prometheus-port", str(prometheus), "--seal-interval", "0.2"],
+                stdout=log, stderr=log, start_new_session=True)
+        if not until(60, lambda: self.get("/readyz")[0] == 200, lambda: self.process.poll() is not None, pause=0.05):
+            raise Broken(f"rollbook serve did not become ready; {self.log} ends: {self.log.read_text()[-800:]}")
+
+    def get(self, path, **headers):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.ports[0]}{path}", headers=headers)
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def head(self):
+        """The last signed tree head, and how many events it covers."""
+        status, text = self.get("/api/v1/ledger/checkpoint")
+        return (int(text.split("\n")[1]), text) if status == 200 else (0, "")
+
+    def stop(self):
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+
+    def end(self):
+        self.stop()
+        subprocess.run(["rollbook", "down", "--data", str(self.data)], capture_output=True, check=False)
+
+
+def free_port(first):
+    for port in range(first, first + 200):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise Broken(f"no free loopback port from {first} to {first + 199}")
+
+
+def rollbook(*arguments):
+    answer = subprocess.run(["rollbook", *arguments], capture_output=True, text=True, check=False)
+    return answer.returncode, answer.stdout + answer.stderr
+
+
+def restored_backup(run):
+    """A base backup and the archived WAL are restored to a point in time; everybody notices; a new epoch begins."""
+    place = short_place(run)
+    archive = place / "archive"
+    source = Server(place / "a", settings={
+        "wal_level": "replica", "archive_mode": "on", "archive_command": f"cp %p {archive}/%f"})
+    base = place / "base"
+    for folder in (archive, base):
+        folder.mkdir()
+        source.give(folder)
+    run.ending.callback(source.stop)
+    source.start()
+    database = create_database(source, "restored")
+    service = Service(run, place / "serve")
+    run.ending.callback(service.end)
+    service.start(source.address(database))
+    before = Instances(run.folder, source.address(database), run.rng)
+    run.ending.callback(before.kill)
+    before.add("writer", 2)
+    before.add("follower", 1)
+    before.wait_for_appends(5)
+
+    # As deploy/OPERATING.md says it: a base backup while all goes on, then the WAL as it is archived.
+    source.tool("pg_basebackup", "-h", source.socket, "-U", "postgres", "-D", base, "-X", "none",
+                "--checkpoint=fast")
+    before.wait_for_appends(5)
+    moment = source.ask("select clock_timestamp()")[0][0]
+    before.wait_for_appends(20)
+    before.kill("writer")
+    source.settle(database)
+    lost = int(source.ask("select max(last_position) from ledger.append_batch", database)[0][0])
+    if not until(20, lambda: service.head()[0] >= lost, pause=0.05):
+        raise Broken(f"the sealer did not come to position {lost}")
+    head = run.folder / "head"
+    head.write_text(service.head()[1])
+    # The log's name is that of its key, which the service has logged when it made it.
+    key = verifier_key(service)
+    intact(rollbook("verify", "--database", source.address(database), "--tree-head", head, "--key", key), True,
+           "the log before the loss")
+    service.stop()
+    last = f"1-{lost}"
+    source.ask("select pg_switch_wal()")
+    source.stop("fast")
+
+    target = Server(place / "b", copy_of=base, settings={
+        "archive_mode": "off", "restore_command": f"cp {archive}/%f %p", "recovery_target_time": moment,
+        "recovery_target_action": "promote"})
+    (target.data / "recovery.signal").touch()
+    target.give(target.data / "recovery.signal")
+    run.ending.callback(target.stop)
+    target.start()
+    if not until(30, lambda: target.ask("select pg_is_in_recovery()")[0][0] == "f", pause=0.05):
+        raise Broken("the restored server does not come out of recovery")
+    end = int(target.ask("select max(last_position) from ledger.append_batch", database)[0][0])
+    if not 0 < end < lost:
+        raise Broken(f"the restored log ends at {end}, the lost one at {lost}")
+
+    # Who held something of what is gone notices: the tree head kept outside, the sealer's own, an SSE client, a follower.
+    intact(rollbook("verify", "--database", target.address(database), "--tree-head", head, "--key", key), False,
+           "the restored log against the tree head that was kept")
+    service.start(target.address(database))
+    if not until(20, lambda: "fork-detected" in service.log.read_text(), pause=0.05):
+        raise Broken("the sealer did not notice that the log was cut short")
+    status, answer = service.get("/api/v1/events/stream", **{"Last-Event-ID": last})
+    if status != 410 or json.loads(answer)["code"] != "other-log":
+        raise Broken(f"position {lost}: the stream of events was taken up after {last} with {status}: {answer[:200]}")
+    follower = before.followers[0]
+    follower.kill()
+    follower.address = target.address(database)
+    follower.start()
+    if not until(20, lambda: "cut short" in follower.errors.read_text(), pause=0.05):
+        raise Broken(f"position {lost}: a follower that has seen it did not notice that it is gone")
+    service.stop()
+    status, said = rollbook("begin-epoch", "--database", target.address(database), "--after", str(lost), "--reason", "?")
+    if status == 0:
+        raise Broken(f"an epoch began after position {lost}, which the log does not have: {said}")
+    status, said = rollbook("begin-epoch", "--database", target.address(database), "--after", str(end), "--reason",
+                            f"restored to {moment}")
+    if status != 0:
+        raise Broken(f"no new epoch began: {said}")
+
+    # And on.
+    service.start(target.address(database))
+    folder = run.folder / "after"
+    folder.mkdir()
+    after = Instances(folder, target.address(database), run.rng)
+    run.ending.callback(after.kill)
+    after.add("writer", 2)
+    after.add("follower", 1)
+    after.wait_for_appends(20)
+    follower.news()
+    if follower.place > lost:
+        raise Broken(f"position {follower.place}: a follower of the old epoch went on in the new one")
+    follower.kill()
+    log = check(target, database, after, strangers=end + 1)
+    if not until(20, lambda: service.head()[0] >= len(log.events), pause=0.05):
+        raise Broken("the sealer does not go on in the new epoch")
+    status, said = rollbook("verify", "--database", target.address(database), "--tree-head", head, "--key", key)
+    intact((status, said), False, "the new epoch against the old epoch's tree head")
+    head.write_text(service.head()[1])
+    intact(rollbook("verify", "--database", target.address(database), "--tree-head", head, "--key", key), True,
+           "the new epoch against its own tree head")
+    for instance in before.writers:
+        check_prefix(instance, log, end)
+    return (f"restored to position {end} of {lost}; noticed by verify, sealer, SSE and follower; epoch 2 began at "
+            f"{end + 1}, and has {len(log.events) - end} events, {after.total('made')} appends of them acknowledged")
+
+
+def verifier_key(service):
+    found = re.search(r"[^\s\"=]+\+[0-9a-f]{8}\+[A-Za-z0-9+/=]+", service.log.read_text())
+    if not found:
+        raise Broken(f"{service.log} names no verifier key")
+    return found.group(0)
+
+
+def intact(answer, wanted, what):
+    status, said = answer
+    if (status == 0) != wanted or status not in (0, 1):
+        raise Broken(f"verify of {what} ended with {status}: {said.strip()[-400:]}")
+
+
+def check_prefix(instance, log: Log, end):
+    """What a writer was told before the point of recovery is there."""
+    for line in instance.journal.read_text().splitlines():
+        words = line.split(" ")
+        if words[0] == "made" and int(words[2]) <= end and log.place.get(words[1], 0) == 0:
+            raise Broken(f"position {words[2]}, event {words[1]}: acknowledged, before the point of recovery, and gone")
