@@ -12,6 +12,8 @@ struct ControlledRollout {
     var wakeAt: Instant?
     /// Set while the ledger cannot be reached.
     var outage: Outage?
+    /// Whether the data plane was looked at since the rollout was taken over; until then it may be ahead of the log.
+    var isDataPlaneKnown = false
 
     /// The state to act on: during an outage, the one that memory alone knows.
     var effective: RolloutState { outage?.shadow ?? state }

@@ -54,7 +54,7 @@ struct Outage {
         self.order?.isInLine = true
         let telling = Telling(what: .standingOrder, context: context)
         switch order.because {
-        case .blindness: held.insert(telling, at: 0)
+        case .blindness, .foundInDataPlane: held.insert(telling, at: 0)
         case .failingVerdict: held.append(telling)
         }
     }

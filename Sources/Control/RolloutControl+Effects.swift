@@ -1,6 +1,7 @@
 import Analysis
 import Delivery
 import EventSourcing
+import Logging
 
 /// Carrying out intents.
 extension RolloutControl {
@@ -59,6 +60,7 @@ extension RolloutControl {
 
     private func carryOut(_ route: RouteIntent) async {
         do {
+            if try await finds(route.rollout) { return }
             let seen = try await ports.router.route(route)
             let now = ports.clock.now()
             noteRouted(seen, at: now, for: route.rollout)
@@ -74,6 +76,29 @@ extension RolloutControl {
             }
             await submit(order, at: ports.clock.now(), for: route.rollout)
         }
+    }
+
+    /// Looks, before the first route of a rollout that was taken over, whether a standing order was carried out that the
+    /// log does not know of; if so, the log is told, and what it decides then is routed instead.
+    private func finds(_ name: RolloutName) async throws(PlatformFailure) -> Bool {
+        guard let rollout = rollouts[name], !rollout.isDataPlaneKnown else { return false }
+        let seen = try await ports.router.observe(name)
+        if Task.isCancelled { throw PlatformFailure(.cancelled, "the look at the data plane was given up") }
+        rollouts[name]?.isDataPlaneKnown = true
+        guard let seen, seen.generation >= rollout.state.rollout?.routing.decided ?? 0,
+            seen.split != rollout.state.rollout?.split
+        else { return false }
+        logger.warning(
+            "the data plane is ahead of the ledger",
+            metadata: [
+                "rollout": "\(name)", "router": "\(seen.router)", "route.generation": "\(seen.generation)",
+                "canary.weight": "\(seen.split.canary)",
+                "ledger.canary.weight": "\(rollout.state.rollout?.split?.canary ?? 0)",
+            ])
+        let now = ports.clock.now()
+        let lastHeardOf = await lastHeardOf(name) ?? now
+        await submit(.reportFoundRoute(seen, lastHeardOf: lastHeardOf), at: now, for: name)
+        return true
     }
 
     private func carryOut(_ scale: ScaleIntent) async {

@@ -80,6 +80,19 @@ extension RolloutControl {
         }
     }
 
+    /// When the log last took something of a rollout; `nil` if it cannot say so now.
+    func lastHeardOf(_ name: RolloutName) async -> Instant? {
+        guard let version = rollouts[name]?.version, version > .none else { return nil }
+        do {
+            return try await ports.store.read(name.stream, after: StreamVersion(version.value - 1), limit: 1).first?
+                .recordedAt
+        } catch {
+            // What is told next meets the same failure, and deals with it.
+            logger.debug("last event not read", metadata: ["rollout": "\(name)", "error": "\(error)"])
+            return nil
+        }
+    }
+
     private func handle(
         _ command: RolloutCommand, _ context: CommandContext, _ name: RolloutName
     ) async throws(Failure) -> Handled<RolloutState> {

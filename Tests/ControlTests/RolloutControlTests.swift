@@ -209,6 +209,47 @@ private struct Minter {
         try await expectTrueTimes(bench)
     }
 
+    @Test func `a standing order whose holder died is found, and the canary stays without traffic`() async throws {
+        let bench = Bench()
+        try await bench.while_(bench.control()) {
+            try await bench.apply(tag: "1")
+            try await bench.until("in service") { isCompleted($0, times: 1) }
+            try await bench.apply(tag: "2")
+            try await bench.until("a good measurement") { facts in
+                facts.contains { if case .measurementTaken = $0 { true } else { false } }
+            }
+            bench.store.goDown()
+            bench.metric.say(1)
+            let rerouted = try await eventually(within: .seconds(90)) {
+                bench.clock.advance(.seconds(2))
+                return bench.weights.last == 0
+            }
+            #expect(rerouted)
+        }
+        #expect(try await !bench.types().contains("rollout.aborted.v1"))
+        let before = bench.weights
+        bench.store.comeBack()
+        bench.metric.say(0)
+        try await bench.while_(bench.control()) {
+            try await bench.until("weight 0 in the log") { facts in
+                if case .weightApplied(let applied)? = facts.last(where: { $0.isWeightApplied }) {
+                    applied.canary == 0
+                } else {
+                    false
+                }
+            }
+        }
+        #expect(bench.weights.dropFirst(before.count).allSatisfy { $0 == 0 })
+        let facts = try await bench.facts()
+        let aborts = facts.compactMap { if case .aborted(let aborted) = $0 { aborted } else { nil } }
+        #expect(aborts.map(\.by) == [.standingOrder])
+        let orders = facts.compactMap { if case .standingOrderExecuted(let executed) = $0 { executed } else { nil } }
+        #expect(orders.map(\.because) == [.foundInDataPlane])
+        let order = try #require(orders.first)
+        #expect(order.unreachableFrom < order.until)
+        #expect(bench.messages.contains("the data plane is ahead of the ledger"))
+    }
+
     /// The data plane obeyed while the ledger was away, and the log says when; nothing is routed a second time.
     private func expectTrueTimes(_ bench: Bench) async throws {
         try await bench.until("weight 0 applied") { facts in

@@ -52,6 +52,8 @@ public enum RolloutOrder: Sendable, Equatable {
     case wake
     /// What was done while the ledger could not be reached.
     case reportStandingOrder(StandingOrderExecuted)
+    /// The data plane, looked at by a controller that takes the rollout over, and when the log last heard of the rollout.
+    case reportFoundRoute(RouteObservation, lastHeardOf: Instant)
 }
 
 /// The readiness of one set, as a platform saw it.

@@ -22,7 +22,7 @@ public enum RolloutDecider: StreamDecider {
         case (.observePods, .absent), (.reportScaled, .absent), (.reportScaleFailure, .absent),
             (.reportRouted, .absent), (.reportRouteFailure, .absent), (.reportNewerRoute, .absent),
             (.reportMeasurement, .absent), (.wake, .absent),
-            (.reportStandingOrder, .absent):
+            (.reportStandingOrder, .absent), (.reportFoundRoute, .absent):
             return []
         case (.setImages, .absent), (.undo, .absent), (.retry, .absent), (.promote, .absent), (.abort, .absent),
             (.pause, .absent), (.resume, .absent):
@@ -64,6 +64,8 @@ public enum RolloutDecider: StreamDecider {
             decision.record(report, in: rollout)
         case (.reportStandingOrder(let executed), .present(let rollout)):
             decision.report(executed, in: rollout)
+        case (.reportFoundRoute(let seen, let lastHeardOf), .present(let rollout)):
+            decision.find(seen, lastHeardOf: lastHeardOf, in: rollout)
         case (.wake, .present):
             break
         }

@@ -68,4 +68,27 @@ extension RolloutDecision {
         }
         record(.standingOrderExecuted(executed))
     }
+
+    /// Takes what the data plane does for what the log was not told, if it is ahead of the log.
+    ///
+    /// Without the ledger nothing but weight 0 is ever routed. So whoever routed it had a reason to take the canary's
+    /// traffic away and did not live to say which: the release stops, rather than that the canary gets its traffic back.
+    mutating func find(_ seen: RouteObservation, lastHeardOf: Instant, in rollout: Rollout) {
+        let decided = rollout.routing.decided
+        guard seen.generation > decided || (seen.generation == decided && rollout.routing.isOutstanding),
+            let split = rollout.split, seen.split != split
+        else { return }
+        guard let release = rollout.release, !release.hasEnded, split.canary > 0, seen.split.canary == 0,
+            seen.split.stableHash == rollout.stable?.podTemplateHash
+        else { return overtake(seen.generation, in: rollout) }
+        abort(
+            release, by: .standingOrder, reason: nil, evidence: [],
+            cause: "\(seen.router) was found with canary weight 0, routed while the ledger could not be reached")
+        advance()
+        record(
+            .standingOrderExecuted(
+                StandingOrderExecuted(
+                    unreachableFrom: lastHeardOf, until: at, because: .foundInDataPlane, routedZeroAt: at,
+                    generation: seen.generation)))
+    }
 }

@@ -122,13 +122,13 @@ public struct Superseded: Sendable, Equatable, Codable {
 
 /// Payload of `rollout.standing-order-executed`.
 public struct StandingOrderExecuted: Sendable, Equatable, Codable {
-    /// Since when the ledger could not be reached.
+    /// Since when the ledger could not be reached; with `found-in-data-plane`, when it last heard of the rollout.
     public var unreachableFrom: Instant
     /// Until when.
     public var until: Instant
     /// Why weight 0 was routed.
     public var because: Because
-    /// When the data plane was seen to obey weight 0; `nil` if it was not.
+    /// When the data plane was seen to obey weight 0, or was found to; `nil` if it was not.
     public var routedZeroAt: Instant?
     /// The generation under which it was routed.
     public var generation: Int
@@ -141,6 +141,8 @@ public struct StandingOrderExecuted: Sendable, Equatable, Codable {
         case failingVerdict = "failing-verdict"
         /// The ledger could not be reached for too long.
         case blindness
+        /// Whoever routed weight 0 did not live to say why: a later controller found it so.
+        case foundInDataPlane = "found-in-data-plane"
     }
 
     /// Makes a report.

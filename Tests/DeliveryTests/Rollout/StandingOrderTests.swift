@@ -53,6 +53,43 @@ import Testing
         #expect(story.rollout.split?.canary == 0)
     }
 
+    private func found(_ story: Story, canary: Int, generation: Int) throws -> RolloutOrder {
+        var split = try #require(story.rollout.split)
+        split.canary = canary
+        let seen = RouteObservation(generation: generation, split: split, router: "nginx", detail: "seen")
+        return .reportFoundRoute(seen, lastHeardOf: story.now - .seconds(30))
+    }
+
+    @Test func `weight 0 that the log was not told of ends the release, and is not undone`() throws {
+        var story = try exposed()
+        let routed = story.rollout.generation + 1
+        #expect(
+            try story.when(found(story, canary: 0, generation: routed)) == [
+                "pause-ended", "aborted", "weight-decided", "standing-order-executed",
+            ])
+        #expect(story.rollout.routing.decided == routed)
+        #expect(story.rollout.split?.canary == 0)
+        #expect(story.rollout.message.contains("nginx was found with canary weight 0"))
+        try story.obey()
+        #expect(try story.when(found(story, canary: 0, generation: routed)) == [])
+    }
+
+    @Test func `a found route that the log knows, or that is older, changes nothing`() throws {
+        var story = try exposed()
+        let decided = story.rollout.routing.decided
+        #expect(try story.when(found(story, canary: 5, generation: decided)) == [])
+        #expect(try story.when(found(story, canary: 0, generation: decided)) == [])
+        #expect(try story.when(found(story, canary: 0, generation: decided - 1)) == [])
+    }
+
+    @Test func `any other split ahead of the log is drift, above which the log decides anew`() throws {
+        var story = try exposed()
+        let routed = story.rollout.generation + 3
+        #expect(try story.when(found(story, canary: 50, generation: routed)) == ["weight-decided"])
+        #expect(story.rollout.routing.decided > routed)
+        #expect(story.rollout.split?.canary == 5)
+    }
+
     @Test func `another split under the latest generation is not taken for the decided one`() throws {
         var story = try exposed()
         story.pass(.seconds(120))
