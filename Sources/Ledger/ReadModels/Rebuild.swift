@@ -47,10 +47,10 @@ public struct Rebuild: Sendable {
         do {
             try await claimAlone(alone)
             let report = try await runAlone(comparing, progress)
-            await alone.close()
+            await leave(alone)
             return report
         } catch {
-            await alone.close()
+            await leave(alone)
             guard let poison = error as? PoisonEvent else { throw error }
             throw try await ProjectionHalt.on(poison, of: model.name, pool: store.pool)
         }
@@ -71,6 +71,17 @@ public struct Rebuild: Sendable {
             let backend = try row.get(1, as: Int32?.self).map { " (database session \($0))" } ?? ""
             throw RebuildFailure("another rebuild of \(model.name) runs\(backend): wait for it, or end it")
         }
+    }
+
+    /// Lets the next one begin at once: a session that is only closed keeps its lock until the server notices.
+    private func leave(_ connection: PostgresConnection) async {
+        do {
+            try await connection.query("SELECT pg_advisory_unlock_all()", .uncancellable)
+        } catch {
+            // A connection that is lost has lost its lock, or will as soon as the server knows.
+            logger.debug("rebuild's session was gone", metadata: ["projection": "\(model.name)", "error": "\(error)"])
+        }
+        await connection.close()
     }
 
     private func runAlone(
