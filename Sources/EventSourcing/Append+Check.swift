@@ -12,31 +12,33 @@ extension Append {
         if expecting == .any, command == nil {
             throw .rejected("an append to \(stream) accepts any version; give a command id, or the expected version")
         }
-        if Set(events.map(\.id)).count != events.count {
+        if events.count > 1, Set(events.map(\.id)).count != events.count {
             throw .rejected("an append to \(stream) has one event id twice; mint an id for each event")
         }
         for event in events { try Self.check(event, stream) }
     }
 
     private static func check(_ event: NewEvent, _ stream: StreamName) throws(EventStoreFailure) {
-        let name = "event \(event.id) (\(event.type)) for \(stream)"
-        for (field, value) in [("type", event.type), ("actor.subject", event.actor.subject)] where value.isEmpty {
-            throw .rejected("\(name): \(field) is empty")
+        func refusal(_ why: String) -> EventStoreFailure {
+            .rejected("event \(event.id) (\(event.type)) for \(stream): \(why)")
         }
-        for (field, value) in [
-            ("type", event.type), ("actor.subject", event.actor.subject), ("actor.issuer", event.actor.issuer),
-            ("actor.onBehalfOf", event.actor.onBehalfOf ?? ""),
-        ] where value.utf8.contains(0) {
-            throw .rejected("\(name): \(field) holds U+0000, which cannot be kept; replace it, for example by U+FFFD")
+        let actor = event.actor
+        if event.type.isEmpty { throw refusal("type is empty") }
+        if actor.subject.isEmpty { throw refusal("actor.subject is empty") }
+        let texts = [
+            ("type", event.type), ("actor.subject", actor.subject), ("actor.issuer", actor.issuer),
+            ("actor.onBehalfOf", actor.onBehalfOf ?? ""),
+        ]
+        if let (field, _) = texts.first(where: { $0.1.utf8.contains(0) }) {
+            throw refusal("\(field) holds U+0000, which cannot be kept; replace it, for example by U+FFFD")
         }
         let size = event.data.utf8.count + event.metadata.utf8.count
         guard size <= largestEvent else {
-            throw .rejected(
-                "\(name): data and metadata have \(size) bytes; at most \(largestEvent) fit, so keep large bodies elsewhere "
+            throw refusal(
+                "data and metadata have \(size) bytes; at most \(largestEvent) fit, so keep large bodies elsewhere "
                     + "and name them by digest")
         }
-        for (field, value) in [("data", event.data), ("metadata", event.metadata)] {
-            do { try JSONText.check(value) } catch { throw .rejected("\(name): \(field) is no JSON: \(error)") }
-        }
+        do { try JSONText.check(event.data) } catch { throw refusal("data is no JSON: \(error)") }
+        do { try JSONText.check(event.metadata) } catch { throw refusal("metadata is no JSON: \(error)") }
     }
 }

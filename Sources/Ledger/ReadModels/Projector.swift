@@ -71,7 +71,7 @@ public actor Projector: Service {
                     continue
                 } catch {
                     failures += 1
-                    await self.report(error)
+                    await self.report(error, failures)
                     await BackOff.pause(after: failures)
                 }
             }
@@ -235,8 +235,10 @@ public actor Projector: Service {
         return halt
     }
 
-    private func report(_ error: any Error) {
+    private func report(_ error: any Error, _ failures: Int) {
         guard !Task.isCancelled else { return }
-        logger.warning("projector tries again", metadata: ["projection": "\(model.name)", "error": "\(error)"])
+        logger.log(
+            level: BackOff.level(after: failures), "projector tries again",
+            metadata: ["projection": "\(model.name)", "failures": "\(failures)", "error": "\(error)"])
     }
 }

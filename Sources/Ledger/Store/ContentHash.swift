@@ -8,12 +8,19 @@ public enum ContentHash {
     public static func of(_ event: NewEvent) -> [UInt8] {
         var parts = HashedParts()
         let content = EventContent(
-            type: event.type, occurredAt: event.occurredAt.microseconds, correlation: bytes(of: event.correlation),
-            causation: event.causation.map(bytes), subject: event.actor.subject, issuer: event.actor.issuer,
+            type: event.type, occurredAt: event.occurredAt.microseconds, correlation: IDPart(event.correlation),
+            causation: event.causation.map(IDPart.init), subject: event.actor.subject, issuer: event.actor.issuer,
             method: event.actor.method.rawValue, onBehalfOf: event.actor.onBehalfOf, data: event.data,
             metadata: event.metadata)
         return content.hash(using: &parts).bytes
     }
 
-    private static func bytes(of id: Identifier) -> [UInt8] { withUnsafeBytes(of: id.uuid.uuid) { Array($0) } }
+    /// The 16 bytes of an id.
+    private struct IDPart: HashedPart {
+        let id: Identifier
+
+        init(_ id: Identifier) { self.id = id }
+
+        func add(to parts: inout HashedParts) { withUnsafeBytes(of: id.uuid.uuid) { parts.add($0) } }
+    }
 }

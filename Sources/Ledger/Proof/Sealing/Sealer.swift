@@ -93,7 +93,9 @@ public actor Sealer: Service {
                 } catch {
                     failures += 1
                     guard !Task.isCancelled else { return }
-                    self.logger.warning("sealer tries again", metadata: ["error": "\(error)"])
+                    self.logger.log(
+                        level: BackOff.level(after: failures), "sealer tries again",
+                        metadata: ["failures": "\(failures)", "error": "\(error)"])
                     await BackOff.pause(after: failures)
                 }
             }
