@@ -37,6 +37,12 @@ struct EventRoutes: Sendable {
             if let last = request.headers[.lastEventID] {
                 start = try await place(lastEvent: last)
             } else if let after = try query.number("after", in: 0...Int64.max) {
+                let head = try await store.head()
+                guard after <= head.value else {
+                    throw APIProblem.badInput(
+                        field: "after", value: "\(after)", message: "the log ends at position \(head)",
+                        fix: "leave it out to follow from the end")
+                }
                 start = GlobalPosition(after)
             } else {
                 start = try await store.head()

@@ -37,6 +37,8 @@ extension RolloutControl {
             return
         }
         for event in events { RolloutDecider.evolve(&outage.shadow, with: event) }
+        // The order of one who came before is told by this report itself.
+        if case .reportFoundRoute = command.order { return }
         guard !wasEnded, let rollout = outage.shadow.rollout, case .aborted(_, let aborted) = rollout.release?.course,
             rollout.routing.isOutstanding, let because = StandingOrderExecuted.Because(aborted.by)
         else { return }

@@ -29,6 +29,16 @@ public final class HeadSignal: Sendable {
         for continuation in woken { continuation.resume() }
     }
 
+    /// Says where the log ends, also if that is before what was said last: it may have been cut short.
+    public func set(to head: GlobalPosition) {
+        let isLower = state.withLock { state in
+            guard head < state.head else { return false }
+            state.head = head
+            return true
+        }
+        if !isLower { raise(to: head) }
+    }
+
     /// Returns when the log has an event after `place`, when `patience` has passed, or when the task is cancelled.
     public func wait(beyond place: GlobalPosition, atMost patience: Duration) async {
         await withTaskGroup(of: Void.self) { group in

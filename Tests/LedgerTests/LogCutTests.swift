@@ -9,9 +9,10 @@ import Testing
 /// What is noticed when the log loses its end: by a restore to an earlier time, or a failover without synchronous
 /// replication.
 @Suite(.timeLimit(.minutes(2))) struct LogCutTests {
-    @Test(arguments: [0, 1, 5])
+    /// As after a failover, the first thing that is noticed may be that all connections are gone.
+    @Test(arguments: [0, 1, 5], [false, true])
     func `a follower of a log that was cut short stands still, however far that has grown again`(
-        _ regrown: Int
+        _ regrown: Int, _ isDisconnected: Bool
     ) async throws {
         try await withLedger { writer, owner in
             let heard = HeardMessages()
@@ -30,15 +31,26 @@ import Testing
                 }
                 for await place in places where place == 5 { break }
                 // As a replica that had not heard of the last two appends yet, and was promoted.
-                try await Self.cutShort(after: 2, owner)
+                try await Self.cutShort(after: 2, owner, disconnecting: isDisconnected)
                 if regrown > 0 { _ = try await writer.append(SampleEvents.append(regrown, to: "a-1", after: 2)) }
                 let isHeard = try await eventually { heard.messages.contains { $0.contains("cut short") } }
                 #expect(isHeard, "\(heard.messages)")
+                #expect(store.whyCut?.contains("cut short") == true)
                 group.cancelAll()
                 let seen = try await group.next()
                 #expect(seen == [1, 2, 3, 4, 5])
             }
             await pool.close()
+        }
+    }
+
+    @Test func `a projector whose rows show more than a log that was cut short has stands still`() async throws {
+        try await withLedger { store, owner in
+            _ = try await store.append(SampleEvents.append(5, to: "a-1"))
+            let projector = try #require(Projector.all(store: store, logger: silent).first)
+            #expect(try await projector.catchUp() == GlobalPosition(5))
+            try await Self.cutShort(after: 2, owner)
+            await #expect(throws: ProjectionHalt.self) { try await projector.catchUp() }
         }
     }
 
@@ -72,7 +84,9 @@ import Testing
     }
 
     /// Removes all events after a position, as if they had never been.
-    private static func cutShort(after last: Int64, _ owner: PostgresConfiguration) async throws {
+    private static func cutShort(
+        after last: Int64, _ owner: PostgresConfiguration, disconnecting: Bool = false
+    ) async throws {
         let superuser = try await PostgresConnection.connect(owner)
         try await superuser.script(
             """
@@ -81,6 +95,14 @@ import Testing
             DELETE FROM ledger.append_batch WHERE last_position > \(last);
             INSERT INTO ledger.append_batch VALUES (\(last), 1, clock_timestamp(), 1)
             """)
+        if disconnecting {
+            try await superuser.query(
+                """
+                SELECT count(pg_terminate_backend(a.pid))
+                FROM pg_stat_activity a
+                WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+                """)
+        }
         await superuser.close()
     }
 }

@@ -98,6 +98,12 @@ public actor Projector: Service {
         while true {
             let place = try await checkpoint()
             let head = try await store.head()
+            if head < place.position {
+                // The log was cut short, and what is known of the checkpoint may have gone with it.
+                forget()
+                _ = try await checkpoint()
+                continue
+            }
             guard head > place.position else { return place.position }
             try await take(PositionRange(after: place.position, through: head).prefix(batchSize), from: place)
         }

@@ -1,4 +1,5 @@
 internal import EventSourcing
+internal import Synchronization
 
 /// The log is not the one that a follower has read: it was cut short, and may have grown again.
 ///
@@ -20,5 +21,21 @@ struct LogCut: Error, CustomStringConvertible {
             the log was cut short and has grown again: event \(seen) was read at position \(place), and \(found) stands \
             there. Put it back whole, or start this instance again
             """
+    }
+}
+
+/// Keeps that the log was found cut short, once for all who follow it.
+final class CutSign: Sendable {
+    private let kept = Mutex<String?>(nil)
+
+    /// What was found first; nil if nothing was.
+    var why: String? { kept.withLock { $0 } }
+
+    /// Keeps `cut`; false if one is known already.
+    func note(_ cut: LogCut) -> Bool {
+        kept.withLock { kept in
+            defer { kept = kept ?? cut.description }
+            return kept == nil
+        }
     }
 }

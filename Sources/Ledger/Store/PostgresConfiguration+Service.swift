@@ -2,10 +2,11 @@ public import Postgres
 
 extension PostgresConfiguration {
     /// The same server, every session in the role that the service has: it may append, read and project, nothing else,
-    /// whoever logged in.
+    /// whoever logged in, and wait until what it commits is as durable as the server can make it.
     public var asLedgerService: PostgresConfiguration {
         var copy = self
         copy.sessionSettings["role"] = "rollbook_service"
+        copy.sessionSettings["synchronous_commit"] = "on"
         return copy
     }
 

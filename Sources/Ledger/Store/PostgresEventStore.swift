@@ -16,6 +16,7 @@ public struct PostgresEventStore: EventStore, Service {
     public let pool: PostgresPool
     private let appender: Appender
     private let signal = HeadSignal()
+    private let cut = CutSign()
     private let logger: Logger
 
     /// Makes a store on a migrated database; connections are opened when needed.
@@ -34,6 +35,11 @@ public struct PostgresEventStore: EventStore, Service {
     /// How busy the appends are.
     public var appendLoad: AppendLoad { appender.load }
 
+    /// What a follower found that had read more than the log has now, or something else; `nil` if none did.
+    ///
+    /// An instance that has seen this shows and decides what the log does not have: it is to be started again.
+    public var whyCut: String? { cut.why }
+
     /// The first answer to a command, once that is durable.
     public func receipt(
         for command: Identifier, fingerprint: [UInt8]?, on stream: StreamName
@@ -45,7 +51,9 @@ public struct PostgresEventStore: EventStore, Service {
                 FROM ledger.receipt r
                 JOIN ledger.stream s USING (stream_id)
                 WHERE r.command_id = \(command.uuid) AND s.name = \(stream.description)
-                """
+                """,
+                // It may wait for a replica, which may not be there.
+                StatementOptions(timeout: .seconds(15))
             ).optional()
             return try row.map { row in
                 guard try row.get(3, as: [UInt8]?.self) == fingerprint else {
@@ -130,9 +138,9 @@ public struct PostgresEventStore: EventStore, Service {
                     if let head = Int64(message.payload), head >= 0 { self.signal.raise(to: GlobalPosition(head)) }
                 case .listening:
                     // What was said while nobody listened is found by the followers' own look, within a second; the
-                    // head makes it sooner.
+                    // head makes it sooner. It may also be an older one: the log of a server that was failed over to.
                     do {
-                        self.signal.raise(to: try await self.head())
+                        self.signal.set(to: try await self.head())
                     } catch {
                         self.logger.debug("the head could not be read", metadata: ["error": "\(error)"])
                     }
@@ -187,11 +195,12 @@ public struct PostgresEventStore: EventStore, Service {
                 return batch
             } catch {
                 guard !Task.isCancelled else { break }
-                let level: Logger.Level = error is LogCut ? .error : .warning
-                logger.log(
-                    level: failures == 0 ? level : .debug, "following the ledger failed, trying again",
-                    metadata: ["error": "\(error)", "ledger.position": "\(place)"])
                 failures += 1
+                var level = BackOff.level(after: failures)
+                if let error = error as? LogCut, cut.note(error) { level = .error }
+                logger.log(
+                    level: level, "following the ledger failed, trying again",
+                    metadata: ["error": "\(error)", "ledger.position": "\(place)", "failures": "\(failures)"])
                 await BackOff.pause(after: failures)
             }
         }
