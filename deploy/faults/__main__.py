@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import fcntl
 import json
 import pathlib
 import random
@@ -10,8 +11,9 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 
-from broken import Broken
+from broken import Broken, Skipped
 from scenarios import SCENARIOS
 from server import Server
 
@@ -26,50 +28,80 @@ class Run:
         self.rng = random.Random(f"{options.seed} {name}")
         self.folder = WORK / name
         self.folder.mkdir()
+        # Folders elsewhere, which go when all has held.
+        self.places = []
 
     def long(self, amount, quick):
         return quick if self.is_quick else amount
-
-    def remove_later(self, place):
-        self.ending.callback(lambda: shutil.rmtree(place, ignore_errors=True))
 
     @staticmethod
     def say(words):
         print(words, flush=True)
 
 
+def run_one(options, name, server):
+    """What a scenario found, and whether all held: None if it could not be tried."""
+    run, is_kept = None, False
+    try:
+        with contextlib.ExitStack() as ending:
+            run = Run(options, name, server, ending)
+            found = SCENARIOS[name](run)
+        is_kept = True
+    except Skipped as reason:
+        found, is_kept = str(reason), None
+    except Broken as broken:
+        found = str(broken)
+    except Exception:  # A defect of the scenario itself: the others are tried all the same.
+        found = traceback.format_exc()
+    for place in run.places if run else []:
+        if is_kept is False:
+            found += f"\n    evidence: {place}"
+        else:
+            shutil.rmtree(place, ignore_errors=True)
+    return found, is_kept
+
+
 def run_all(options):
+    WORK.parent.mkdir(parents=True, exist_ok=True)
+    with open(WORK.parent / "faults.lock", "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"another run of the faults works in {WORK}: wait for it", file=sys.stderr)
+            return 1
+        return run_alone(options)
+
+
+def run_alone(options):
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
     place = pathlib.Path(tempfile.mkdtemp(prefix="rbf-", dir="/tmp"))
-    report, is_kept = [], True
+    # The server's user has to come through.
+    place.chmod(0o755)
+    report = []
     with contextlib.ExitStack() as ending:
-        # The server's user has to come through.
-        place.chmod(0o755)
         server = Server(place / "server")
         ending.callback(server.stop)
         server.start()
         for name in options.scenario or SCENARIOS:
             started = time.monotonic()
-            line = {"scenario": name, "seed": options.seed, "quick": options.quick, "kept": True}
-            with contextlib.ExitStack() as scenario:
-                try:
-                    line["found"] = SCENARIOS[name](Run(options, name, server, scenario))
-                except Broken as broken:
-                    line.update(kept=False, found=str(broken))
-                    is_kept = False
-            line["seconds"] = round(time.monotonic() - started, 1)
+            found, is_kept = run_one(options, name, server)
+            line = {"scenario": name, "seed": options.seed, "quick": options.quick, "kept": is_kept, "found": found,
+                    "seconds": round(time.monotonic() - started, 1)}
             report.append(line)
-            print(f"{name:<17}{line['seconds']:>6} s  {'' if line['kept'] else f'NOT KEPT (seed {options.seed}): '}"
-                  f"{line['found']}", flush=True)
-            if not line["kept"] and (server.process is None or server.process.poll() is not None):
+            (WORK / "report.json").write_text("\n".join(json.dumps(line) for line in report) + "\n")
+            word = {True: "", None: "SKIPPED: ", False: f"NOT KEPT (seed {options.seed}): "}[is_kept]
+            print(f"{name:<17}{line['seconds']:>6} s  {word}{found}", flush=True)
+            if is_kept is False and server.is_down():
                 server.start()
-    (WORK / "report.json").write_text("\n".join(json.dumps(line) for line in report) + "\n")
-    if is_kept:
-        shutil.rmtree(place)
-    else:
+    skipped = [line["scenario"] for line in report if line["kept"] is None]
+    if skipped:
+        print(f"SKIPPED: {', '.join(skipped)}")
+    if any(line["kept"] is False for line in report):
         print(f"NOT KEPT: journals are in {WORK}, the server's data in {place}", file=sys.stderr)
-    return 0 if is_kept else 1
+        return 1
+    shutil.rmtree(place)
+    return 0
 
 
 def main():

@@ -1,10 +1,25 @@
-"""What is raised when something does not hold, and how facts are waited for."""
+"""What is raised when something does not hold, how facts are waited for, and how programs are run."""
 
+import subprocess
 import time
 
 
 class Broken(Exception):
     """Something that must hold does not; says where, and of which event."""
+
+
+class Skipped(Exception):
+    """This machine does not let a scenario be tried; says why."""
+
+
+def output(arguments, patience=120, **options):
+    """The exit status of a program, and all that it said; one that does not end is broken."""
+    try:
+        answer = subprocess.run([str(a) for a in arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                check=False, timeout=patience, **options)
+    except subprocess.TimeoutExpired as late:
+        raise Broken(f"{arguments[0]} did not end within {patience} s: {late.output}") from late
+    return answer.returncode, answer.stdout
 
 
 def until(seconds, fact, give_up=lambda: False, pause=0.005):

@@ -1,8 +1,6 @@
 """Holds what the instances wrote down against the log itself."""
 
-import subprocess
-
-from broken import Broken, until
+from broken import Broken, output, until
 
 
 class Log:
@@ -132,8 +130,7 @@ def check(server, database, instances, strangers=0):
     for follower in instances.followers:
         log.check_follower(follower)
     # Every content by its hash, every name, every batch: as an auditor looks.
-    answer = subprocess.run(["rollbook", "verify", "--database", server.address(database)], capture_output=True,
-                            text=True, check=False)
-    if answer.returncode != 0:
-        raise Broken(f"rollbook verify ended with {answer.returncode}: {answer.stdout}{answer.stderr}")
+    status, said = output(["rollbook", "verify", "--database", server.address(database)])
+    if status != 0:
+        raise Broken(f"rollbook verify ended with {status}: {said}")
     return log

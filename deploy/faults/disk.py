@@ -1,11 +1,8 @@
 """Small disks: tmpfs, where it may be mounted."""
 
 import os
-import subprocess
 
-
-class NoDisk(Exception):
-    """A small file system cannot be mounted here; says why."""
+from broken import Skipped, output
 
 
 class SmallDisk:
@@ -14,11 +11,10 @@ class SmallDisk:
     def __init__(self, place, mib):
         place.mkdir()
         if os.geteuid() != 0:
-            raise NoDisk("mounting a tmpfs needs root")
-        answer = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mib}m,mode=0755", "rollbook-faults", place],
-                                capture_output=True, text=True, check=False)
-        if answer.returncode != 0:
-            raise NoDisk(f"a tmpfs cannot be mounted: {answer.stderr.strip()}")
+            raise Skipped("mounting a tmpfs needs root")
+        status, said = output(["mount", "-t", "tmpfs", "-o", f"size={mib}m,mode=0755", "rollbook-faults", place])
+        if status != 0:
+            raise Skipped(f"a tmpfs cannot be mounted: {said.strip()}")
         self.place = place
 
     def fill(self, leave):
@@ -32,4 +28,4 @@ class SmallDisk:
         os.remove(self.place / "filler")
 
     def remove(self):
-        subprocess.run(["umount", "-l", self.place], check=False, capture_output=True)
+        output(["umount", "-l", self.place])

@@ -130,7 +130,7 @@ class Conversation:
             call, held = False, b""
 
     def replies(self):
-        has_begun, fate, withheld = False, None, b""
+        has_begun, fate, withheld, is_done = False, None, b"", True
         while True:
             kind, message = self.message(self.server)
             if has_begun and fate is None:
@@ -140,6 +140,9 @@ class Conversation:
                 withheld += message
                 if kind == b"E":
                     self.proxy.errors += 1
+                # A row whose first value is null: nothing was decided.
+                if kind == b"E" or (kind == b"D" and message[7:11] == b"\xff\xff\xff\xff"):
+                    is_done = False
             else:
                 self.client.sendall(message)
             if kind != b"Z":
@@ -147,7 +150,7 @@ class Conversation:
             if fate == "withhold":
                 # The server is ready for the next one: this one is committed.
                 self.proxy.withheld += 1
-                if not any(word in withheld for word in (b"conflict", b"fenced", b"duplicate")):
+                if is_done and not any(word in withheld for word in (b"conflict", b"fenced", b"duplicate")):
                     self.proxy.appended += 1
                 raise Cut()
             if has_begun:

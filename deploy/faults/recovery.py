@@ -1,6 +1,7 @@
 """What operators do after a loss: a replica is promoted; a backup is restored to an earlier point, and the log goes on."""
 
 import json
+import os
 import pathlib
 import re
 import signal
@@ -11,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 
-from broken import Broken, until
+from broken import Broken, output, until
 from checks import Log, check
 from instances import Instances
 from server import Server, create_database
@@ -21,7 +22,7 @@ def short_place(run):
     """A folder whose sockets have short paths, and that the server's user can come through."""
     place = pathlib.Path(tempfile.mkdtemp(prefix="rbf-", dir="/tmp"))
     place.chmod(0o755)
-    run.remove_later(place)
+    run.places.append(place)
     return place
 
 
@@ -66,7 +67,8 @@ class Service:
 
     def __init__(self, run, data):
         self.data, self.log = data, run.folder / "serve.log"
-        self.ports = [free_port(first) for first in (7370, 8380, 9390)]
+        # Far from those of another run beside this one.
+        self.ports = [free_port(first + os.getpid() % 400 * 2) for first in (20000, 21000, 22000)]
         self.process = None
 
     def start(self, address):
@@ -105,7 +107,7 @@ class Service:
 
     def end(self):
         self.stop()
-        subprocess.run(["rollbook", "down", "--data", str(self.data)], capture_output=True, check=False)
+        output(["rollbook", "down", "--data", self.data])
 
 
 def free_port(first):
@@ -121,8 +123,7 @@ def free_port(first):
 
 
 def rollbook(*arguments):
-    answer = subprocess.run(["rollbook", *arguments], capture_output=True, text=True, check=False)
-    return answer.returncode, answer.stdout + answer.stderr
+    return output(["rollbook", *arguments])
 
 
 def restored_backup(run):
@@ -197,6 +198,10 @@ def restored_backup(run):
     follower.start()
     if not until(20, lambda: "cut short" in follower.errors.read_text(), pause=0.05):
         raise Broken(f"position {lost}: a follower that has seen it did not notice that it is gone")
+    follower.news()
+    if follower.place > lost:
+        raise Broken(f"position {follower.place}: a follower of the old log went on in the restored one")
+    follower.kill()
     service.stop()
     status, said = rollbook("begin-epoch", "--database", target.address(database), "--after", str(lost), "--reason", "?")
     if status == 0:
@@ -215,10 +220,6 @@ def restored_backup(run):
     after.add("writer", 2)
     after.add("follower", 1)
     after.wait_for_appends(20)
-    follower.news()
-    if follower.place > lost:
-        raise Broken(f"position {follower.place}: a follower of the old epoch went on in the new one")
-    follower.kill()
     log = check(target, database, after, strangers=end + 1)
     if not until(20, lambda: service.head()[0] >= len(log.events), pause=0.05):
         raise Broken("the sealer does not go on in the new epoch")

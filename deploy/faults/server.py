@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from broken import Broken, until
+from broken import Broken, output, until
 
 SETTINGS = {
     "listen_addresses": "", "unix_socket_permissions": "0700", "max_connections": "200", "shared_buffers": "128MB",
@@ -22,7 +22,7 @@ def binaries():
     debian = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda p: int(p.parent.parent.name))
     if debian:
         return debian[-1].parent
-    return pathlib.Path(subprocess.run(["pg_config", "--bindir"], capture_output=True, text=True, check=True).stdout.strip())
+    return pathlib.Path(output(["pg_config", "--bindir"])[1].strip())
 
 
 class Server:
@@ -81,11 +81,10 @@ class Server:
 
     def tool(self, program, *arguments):
         """Runs one of PostgreSQL's programs as the owner of the data; its output."""
-        answer = subprocess.run([self.bin / program, *arguments], capture_output=True, text=True, check=False, cwd="/",
-                                **self.account)
-        if answer.returncode != 0:
-            raise Broken(f"{program} ended with {answer.returncode}: {answer.stdout}{answer.stderr}")
-        return answer.stdout
+        status, said = output([self.bin / program, *arguments], cwd="/", **self.account)
+        if status != 0:
+            raise Broken(f"{program} ended with {status}: {said}")
+        return said
 
     def start(self, patience=60):
         # Our own child, so that what has ended does not look as if it were alive.
@@ -105,7 +104,12 @@ class Server:
     def stop(self, mode="immediate"):
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal({"immediate": signal.SIGQUIT, "fast": signal.SIGINT}[mode])
-            self.process.wait(60)
+            try:
+                self.process.wait(60)
+            except subprocess.TimeoutExpired as late:
+                self.process.kill()
+                self.process.wait()
+                raise Broken(f"the server did not stop ({mode}) within 60 s; {self.log}") from late
 
     def is_down(self):
         return self.process.poll() is not None
@@ -125,12 +129,12 @@ class Server:
 
     def ask(self, sql, database="postgres"):
         """The rows of a query, each a list of texts."""
-        answer = subprocess.run(
+        status, said = output(
             [self.bin / "psql", "-XAtq", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-d", self.address(database), "-c", sql],
-            capture_output=True, text=True, check=False)
-        if answer.returncode != 0:
-            raise Broken(f"the server refused “{sql}”: {answer.stderr.strip()}")
-        return [line.split("\t") for line in answer.stdout.splitlines()]
+            env={**os.environ, "PGOPTIONS": "-c client_min_messages=error"})
+        if status != 0:
+            raise Broken(f"the server refused “{sql}”: {said.strip()}")
+        return [line.split("\t") for line in said.splitlines()]
 
     def settle(self, database, names="chaos-writer"):
         """Waits until no session of such an application is left: what was sent is done then, or never will be."""
@@ -141,10 +145,9 @@ class Server:
 
 def create_database(server, name):
     server.ask(f"create database {name}")
-    answer = subprocess.run(["rollbook", "migrate", "--database", server.address(name)], capture_output=True, text=True,
-                            check=False)
-    if answer.returncode != 0:
-        raise Broken(f"rollbook migrate ended with {answer.returncode}: {answer.stdout}{answer.stderr}")
+    status, said = output(["rollbook", "migrate", "--database", server.address(name)])
+    if status != 0:
+        raise Broken(f"rollbook migrate ended with {status}: {said}")
     return name
 
 
