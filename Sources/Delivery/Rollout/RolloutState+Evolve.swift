@@ -10,6 +10,8 @@ extension RolloutState {
             return
         }
         guard case .present(var rollout) = self else { return }
+        // With one owner the rollout's lists are changed in place, not copied for each event.
+        self = .absent
         rollout.evolve(with: event.fact, at: event.at)
         if event.fact.movesDecision { rollout.decisionVersion += 1 }
         self = .present(rollout)
@@ -223,7 +225,10 @@ extension Rollout {
     }
 
     private mutating func changeRun(_ name: String, _ change: (inout AnalysisRunState) -> Void) {
-        guard var changed = release, let index = changed.runs.firstIndex(where: { $0.name == name }) else { return }
+        // Taken out meanwhile, so that what is measured often is changed in place.
+        guard let index = release?.runs.firstIndex(where: { $0.name == name }), var changed = release.take() else {
+            return
+        }
         change(&changed.runs[index])
         release = changed
     }

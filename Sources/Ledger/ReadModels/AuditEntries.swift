@@ -14,15 +14,20 @@ struct AuditEntries: ReadModel {
         ReadModelTable(name: "audit_entry", key: ["position"]),
         ReadModelTable(name: "audit_word", key: ["word", "position"]),
     ]
+    /// The reason that the event `e` of type `t` holds, where `r` says of its type which members of the payload hold one.
+    static let reason: SQL = """
+        CASE WHEN r.type IS NOT NULL THEN coalesce(e.data::jsonb ->> r.field, e.data::jsonb ->> r.other)
+             WHEN NOT starts_with(t.name, 'rollout.') THEN e.data::jsonb ->> 'reason'
+        END
+        """
     /// Events in one transaction of a rebuild.
     private static let fillSize = 50_000
 
     mutating func project(
         _ range: PositionRange, into generation: Int, through connection: PostgresConnection
     ) async throws {
-        try await refuseUnknown(range, through: connection)
         let reasons = AuditReason.fields
-        let inserted = try await connection.query(
+        let row = try await connection.query(
             """
             WITH reason (type, field, other) AS (
                 SELECT * FROM unnest(\(reasons.map(\.type)), \(reasons.map(\.field)), \(reasons.map(\.other)))
@@ -30,15 +35,12 @@ struct AuditEntries: ReadModel {
                 INSERT INTO \(tables[0].of(generation)) ("position", recorded_at, stream_id, event_id, correlation, type_id,
                                                          actor_id, reason)
                 SELECT e.position, e.recorded_at, e.stream_id, e.event_id, e.correlation, e.type_id, e.actor_id,
-                       CASE WHEN r.type IS NOT NULL
-                                THEN coalesce(e.data::jsonb ->> r.field, e.data::jsonb ->> r.other)
-                            WHEN NOT starts_with(t.name, 'rollout.') THEN e.data::jsonb ->> 'reason'
-                       END
+                       \(Self.reason)
                 FROM ledger.event e
                 JOIN ledger.event_type t USING (type_id)
                 LEFT JOIN reason r ON r.type = t.name
                 WHERE e.position > \(range.after.value) AND e.position <= \(range.through.value)
-                RETURNING "position", reason
+                RETURNING "position", type_id, reason
             ), word AS (
                 INSERT INTO \(tables[1].of(generation)) (word, "position")
                 SELECT w.word, entry.position
@@ -46,10 +48,16 @@ struct AuditEntries: ReadModel {
                 CROSS JOIN LATERAL unnest(tsvector_to_array(to_tsvector('pg_catalog.simple', entry.reason))) w (word)
                 WHERE entry.reason IS NOT NULL
             )
-            SELECT count(*) FROM entry
+            SELECT count(*),
+                   min(entry.position) FILTER (
+                       WHERE starts_with(t.name, 'rollout.') AND t.name <> ALL (\(RolloutFact.wireNames)))
+            FROM entry
+            JOIN ledger.event_type t USING (type_id)
             """
-        ).single().get(0, as: Int.self)
-        try range.check(rows: inserted)
+        ).single()
+        // An event of a rollout whose type this build does not know; what was written goes with the transaction.
+        if let unknown = try row.get(1, as: Int64?.self) { throw try await Self.unknown(unknown, through: connection) }
+        try range.check(rows: try row.get(0))
     }
 
     mutating func fill(_ shadow: ShadowTables) async throws {
@@ -93,30 +101,12 @@ struct AuditEntries: ReadModel {
 
     mutating func forget() {}
 
-    /// Refuses events of a rollout whose type this build does not know; the dictionary has few types, and none of those.
-    private func refuseUnknown(_ range: PositionRange, through connection: PostgresConnection) async throws {
-        let unknown = try await connection.query(
-            """
-            SELECT type_id
-            FROM ledger.event_type
-            WHERE starts_with(name, 'rollout.') AND name <> ALL (\(RolloutFact.wireNames))
-            """
-        ).map { try $0.get(0, as: Int32.self) }
-        guard !unknown.isEmpty else { return }
-        let row = try await connection.query(
-            """
-            SELECT e.position, t.name
-            FROM ledger.event e
-            JOIN ledger.event_type t USING (type_id)
-            WHERE e.type_id = ANY (\(unknown))
-              AND e.position > \(range.after.value) AND e.position <= \(range.through.value)
-            ORDER BY e.position
-            LIMIT 1
-            """
-        ).optional()
-        guard let row else { return }
-        throw PoisonEvent(
-            position: GlobalPosition(try row.get(0)),
-            reason: UnreadableEvent(type: try row.get(1), detail: "this build knows no such type").description)
+    private static func unknown(_ position: Int64, through connection: PostgresConnection) async throws -> PoisonEvent {
+        let type: String = try await connection.query(
+            "SELECT t.name FROM ledger.event e JOIN ledger.event_type t USING (type_id) WHERE e.position = \(position)"
+        ).single().get(0)
+        return PoisonEvent(
+            position: GlobalPosition(position),
+            reason: UnreadableEvent(type: type, detail: "this build knows no such type").description)
     }
 }

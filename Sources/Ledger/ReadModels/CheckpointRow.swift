@@ -37,29 +37,42 @@ struct CheckpointRow: Sendable, Equatable {
     static func hold(
         _ projection: String, isExclusive: Bool, through connection: PostgresConnection
     ) async throws -> Int {
-        try await connection.query(
-            """
-            SELECT generation FROM views.projection WHERE name = \(projection)
-            FOR \(isExclusive ? "UPDATE" as SQL : "KEY SHARE")
-            """
-        ).single().get(0)
+        try await connection.query(holding(projection, isExclusive: isExclusive)).single().get(0)
+    }
+
+    /// The statement that holds the tables, and gives their generation.
+    static func holding(_ projection: String, isExclusive: Bool) -> SQL {
+        """
+        SELECT generation FROM views.projection WHERE name = \(projection)
+        FOR \(isExclusive ? "UPDATE" as SQL : "KEY SHARE")
+        """
     }
 
     /// Moves the checkpoint from the range's beginning to its end; false if it stands elsewhere.
     static func move(
         _ model: any ReadModel, over range: PositionRange, through connection: PostgresConnection
     ) async throws -> Bool {
-        // No flush of its own: rows and checkpoint would be lost together, and are made again.
-        let row = try await connection.query(
-            """
-            SELECT ledger.move_checkpoint(\(model.name), \(Int32(model.version)), \(range.after.value), e.position,
-                       e.event_id, e.epoch),
-                   set_config('synchronous_commit', 'off', true)
-            FROM ledger.event e
-            WHERE e.position = \(range.through.value)
-            """
-        ).optional()
-        guard let row else { throw PostgresError(.decoding, "the log has no event at position \(range.through)") }
+        try moved(try await connection.query(moving(model, over: range)), range)
+    }
+
+    /// The statement that moves the checkpoint, to be read by ``moved(_:_:)``.
+    ///
+    /// No flush of its own: rows and checkpoint would be lost together, and are made again.
+    static func moving(_ model: any ReadModel, over range: PositionRange) -> SQL {
+        """
+        SELECT ledger.move_checkpoint(\(model.name), \(Int32(model.version)), \(range.after.value), e.position,
+                   e.event_id, e.epoch),
+               set_config('synchronous_commit', 'off', true)
+        FROM ledger.event e
+        WHERE e.position = \(range.through.value)
+        """
+    }
+
+    /// Whether the checkpoint was moved; false if it stands elsewhere.
+    static func moved(_ result: PostgresResult, _ range: PositionRange) throws -> Bool {
+        guard let row = try result.optional() else {
+            throw PostgresError(.decoding, "the log has no event at position \(range.through)")
+        }
         return try row.get(0)
     }
 }

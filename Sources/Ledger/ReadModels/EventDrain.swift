@@ -14,14 +14,16 @@ struct EventDrain: Sendable {
     /// Where each row begins.
     let rows: [Int]
 
-    /// The statement for the events that fulfil `condition` on `e`; payloads of `passedOver` types are left out.
-    static func copy(where condition: SQL, orderedBy order: SQL, passingOver passedOver: [Int32]) -> SQL {
+    /// The statement for the events `e` that fulfil `condition`; payloads of `passedOver` types are left out.
+    static func copy(
+        from source: SQL = "ledger.event e", where condition: SQL, orderedBy order: SQL, passingOver passedOver: [Int32]
+    ) -> SQL {
         let ids = passedOver.map(String.init).joined(separator: ",")
         return """
             COPY (
                 SELECT e.position, e.stream_id, e.version, e.type_id, e.actor_id, e.occurred_at, e.recorded_at,
                        CASE WHEN e.type_id = ANY ('{\(unsafeRaw: ids)}') THEN NULL ELSE e.data END
-                FROM ledger.event e
+                FROM \(source)
                 WHERE \(condition)
                 ORDER BY \(order)
             ) TO STDOUT (FORMAT binary)
@@ -62,8 +64,8 @@ struct DrainedEvent {
     var version: Int64 { buffer.int64(at + 30) }
     var type: Int32 { buffer.int32(at + 42) }
     var actor: Int32 { buffer.int32(at + 50) }
-    var occurredAt: Instant { Instant(microseconds: buffer.int64(at + 58) + Self.postgresEpoch) }
-    var recordedAt: Instant { Instant(microseconds: buffer.int64(at + 70) + Self.postgresEpoch) }
+    var occurredAt: Instant { buffer.instant(at + 58) }
+    var recordedAt: Instant { buffer.instant(at + 70) }
 
     /// The payload; empty if it was left out.
     var payload: UnsafeRawBufferPointer {
@@ -71,15 +73,16 @@ struct DrainedEvent {
         guard length > 0 else { return UnsafeRawBufferPointer(start: nil, count: 0) }
         return UnsafeRawBufferPointer(rebasing: buffer[at + Self.payloadAt..<at + Self.payloadAt + length])
     }
-
-    /// Microseconds from 1970 to 2000, where PostgreSQL counts from.
-    private static let postgresEpoch: Int64 = 946_684_800_000_000
 }
 
+/// Numbers as PostgreSQL's binary format has them, the most significant byte first.
 extension UnsafeRawBufferPointer {
-    fileprivate func int16(_ at: Int) -> Int16 { Int16(bigEndian: loadUnaligned(fromByteOffset: at, as: Int16.self)) }
-    fileprivate func int32(_ at: Int) -> Int32 { Int32(bigEndian: loadUnaligned(fromByteOffset: at, as: Int32.self)) }
-    fileprivate func int64(_ at: Int) -> Int64 { Int64(bigEndian: loadUnaligned(fromByteOffset: at, as: Int64.self)) }
+    func int16(_ at: Int) -> Int16 { Int16(bigEndian: loadUnaligned(fromByteOffset: at, as: Int16.self)) }
+    func int32(_ at: Int) -> Int32 { Int32(bigEndian: loadUnaligned(fromByteOffset: at, as: Int32.self)) }
+    func int64(_ at: Int) -> Int64 { Int64(bigEndian: loadUnaligned(fromByteOffset: at, as: Int64.self)) }
+
+    /// A `timestamptz`: PostgreSQL counts from 2000.
+    func instant(_ at: Int) -> Instant { Instant(microseconds: int64(at) &+ 946_684_800_000_000) }
 }
 
 /// There are more bytes in a range than are taken at once; a shorter one will do.

@@ -6,6 +6,9 @@ struct FoldShelf: Sendable {
     private var places: [Int64: Int] = [:]
     private(set) var streams: [Int64] = []
     private(set) var folds: [RolloutSummaryFold] = []
+    /// When each was last changed, counted in drains.
+    private var touched: [Int] = []
+    private var drains = 0
 
     var count: Int { folds.count }
 
@@ -21,7 +24,22 @@ struct FoldShelf: Sendable {
             places[stream] = folds.count
             streams.append(stream)
             folds.append(fold)
+            // Before the drain that is being folded, which will count it among those that it changes.
+            touched.append(drains - 1)
         }
+    }
+
+    /// A shelf with the folds of `wanted` streams, and of the others those that were changed last, up to `most` of them.
+    func keeping(_ wanted: Set<Int64>, most: Int) -> FoldShelf {
+        var fewer = FoldShelf()
+        fewer.drains = drains
+        let others = folds.indices.filter { !wanted.contains(streams[$0]) }.sorted { touched[$0] > touched[$1] }
+        let mine = wanted.compactMap { places[$0] }
+        for place in mine + others.prefix(max(0, most - mine.count)) {
+            fewer.put(folds[place], of: streams[place])
+            fewer.touched[fewer.count - 1] = touched[place]
+        }
+        return fewer
     }
 
     mutating func change<Value>(_ place: Int, _ body: (inout RolloutSummaryFold) -> Value) -> Value {
@@ -35,19 +53,23 @@ struct FoldShelf: Sendable {
     mutating func fold(
         _ drain: EventDrain, _ names: EventNames, where isMine: (Int64) -> Bool
     ) throws(PoisonEvent) -> Set<Int> {
-        var touched: Set<Int> = []
+        var changed: Set<Int> = []
+        drains += 1
         let failure = drain.bytes.withUnsafeBytes { buffer -> PoisonEvent? in
             for at in drain.rows {
                 let event = DrainedEvent(buffer: buffer, at: at)
                 let stream = event.stream
                 guard isMine(stream), let place = placeOrNew(stream, names) else { continue }
-                touched.insert(place)
+                if touched[place] != drains {
+                    touched[place] = drains
+                    changed.insert(place)
+                }
                 do throws(PoisonEvent) { try fold(event, at: place, names) } catch { return error }
             }
             return nil
         }
         if let failure { throw failure }
-        return touched
+        return changed
     }
 
     private mutating func fold(_ event: DrainedEvent, at place: Int, _ names: EventNames) throws(PoisonEvent) {

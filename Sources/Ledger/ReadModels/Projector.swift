@@ -11,12 +11,19 @@ public actor Projector: Service {
     /// How many events are projected in one transaction at the most.
     public static let largestBatch = 5000
 
+    /// How long events gather at the most before they are projected.
+    private static let longestGathering = Duration.milliseconds(25)
+    /// A batch of so many is a sign of load.
+    private static let manyEvents = 100
+
     private var model: any ReadModel
     private let store: PostgresEventStore
     private let logger: Logger
     /// The checkpoint as it is known; `nil` when it must be read.
     private var place: CheckpointRow?
     private var reached = HeadSignal()
+    /// When the next transaction may begin.
+    private var nextBatch = ContinuousClock.now
     private var tally = (events: Int64(0), batches: Int64(0), last: 0)
     /// What stopped it; `nil` while it goes on.
     public private(set) var halt: ProjectionHalt?
@@ -67,6 +74,7 @@ public actor Projector: Service {
                     try await self.catchUp()
                     failures = 0
                     await self.store.waitForNews(beyond: self.position)
+                    await self.gather()
                 } catch is ProjectionHalt {
                     continue
                 } catch {
@@ -95,6 +103,7 @@ public actor Projector: Service {
     ///   `PostgresError`.
     @discardableResult
     public func catchUp(batchSize: Int = Projector.largestBatch) async throws -> GlobalPosition {
+        var isFollowing = false
         while true {
             let place = try await checkpoint()
             let head = try await store.head()
@@ -105,7 +114,28 @@ public actor Projector: Service {
                 continue
             }
             guard head > place.position else { return place.position }
-            try await take(PositionRange(after: place.position, through: head).prefix(batchSize), from: place)
+            if isFollowing {
+                isFollowing = false
+                await gather()
+                continue
+            }
+            let range = PositionRange(after: place.position, through: head).prefix(batchSize)
+            let begun = ContinuousClock.now
+            try await take(range, from: place)
+            let end = ContinuousClock.now
+            let share = min(1, Double(range.count) / Double(Self.manyEvents))
+            nextBatch = end + min((end - begun) * (3 * share), Self.longestGathering)
+            isFollowing = range.through == head
+        }
+    }
+
+    /// Lets events gather while they come one after the other, so that a transaction is not made for each few of them.
+    ///
+    /// The more there were at once, the longer: under load a quarter of the time goes into transactions. What comes after
+    /// a rest is projected at once.
+    private func gather() async {
+        do { try await Task.sleep(until: nextBatch, tolerance: .zero, clock: .continuous) } catch {
+            return  // Cancelled: the loop around it sees that.
         }
     }
 
@@ -152,11 +182,17 @@ public actor Projector: Service {
             // Taken out and put back, so that what it keeps has one owner and is changed in place.
             var working = model
             model.forget()
-            try await store.pool.transaction { connection in
-                let generation = try await CheckpointRow.hold(working.name, isExclusive: false, through: connection)
-                let moved = try await CheckpointRow.move(working, over: range, through: connection)
-                guard moved, generation == place.generation else { throw Overtaken() }
-                try await working.project(range, into: generation, through: connection)
+            let opening = [
+                CheckpointRow.holding(working.name, isExclusive: false), CheckpointRow.moving(working, over: range),
+            ]
+            try await store.pool.withConnection { connection in
+                try await connection.transaction(opening: opening) { connection, opened in
+                    let generation = try opened[0].single().get(0, as: Int.self)
+                    guard try CheckpointRow.moved(opened[1], range), generation == place.generation else {
+                        throw Overtaken()
+                    }
+                    try await working.project(range, into: generation, through: connection)
+                }
             }
             // Whoever reset it meanwhile has cleared the place, and what was projected went with it.
             guard self.place == place else { return }

@@ -9,9 +9,9 @@ struct RolloutRows: ReadModel {
     let version = 1
     let tables = RolloutTables.all
     /// How many folds are kept between ranges; the others are made again from their streams.
-    private static let mostKept = 5000
-    /// Versions of one stream that are read at once.
-    private static let pageSize: Int64 = 10_000
+    private static let mostKept = 10_000
+    /// Events of streams' beginnings that are read at once.
+    private static let pageSize: Int64 = 5000
 
     private var names = EventNames()
     private var kept = FoldShelf()
@@ -67,33 +67,106 @@ struct RolloutRows: ReadModel {
             }
         }
         if kept.count + first.count > Self.mostKept {
-            var fewer = FoldShelf()
-            for stream in first.keys {
-                if let place = kept.place(of: stream) { fewer.put(kept.folds[place], of: stream) }
-            }
-            kept = fewer
+            kept = kept.keeping(Set(first.keys), most: Self.mostKept / 2)
             names.forgetStreams()
             try await names.learn(drain, through: connection)
         }
+        var missing: [Earlier] = []
         for (stream, version) in first where version > 1 && !kept.has(stream) {
             guard let name = names.streams[stream] ?? nil else { continue }
-            kept.put(try await earlier(name, stream, below: version, through: connection), of: stream)
+            missing.append(Earlier(stream: stream, through: version - 1, name: name))
+        }
+        // By stream, since rollouts that began together lie together.
+        missing.sort { $0.stream < $1.stream }
+        try await read(missing, through: connection)
+    }
+
+    /// The beginning of a stream that is not kept.
+    private struct Earlier: Sendable {
+        var stream: Int64
+        var through: Int64
+        var name: RolloutName
+    }
+
+    /// Folds the beginnings of many streams, a good many at a time, the next ones under way while the last are folded.
+    private mutating func read(_ missing: [Earlier], through connection: PostgresConnection) async throws {
+        let passed = names.passedOver
+        var parts = Self.parts(missing)[...]
+        guard let first = parts.popFirst() else { return }
+        var next: (part: [Earlier], drain: EventDrain?)? = (
+            first, try await Self.drain(first, passingOver: passed, through: connection)
+        )
+        while let (part, drain) = next {
+            guard let drain else {
+                // Too much for once: one after the other, by pages.
+                for one in part { kept.put(try await earlier(one, through: connection), of: one.stream) }
+                next = try await Self.next(&parts, passingOver: passed, through: connection)
+                continue
+            }
+            try await names.learn(drain, through: connection)
+            let following = parts.popFirst()
+            async let wanted = Self.drain(following ?? [], passingOver: passed, through: connection)
+            for one in part { kept.put(RolloutSummaryFold(one.name), of: one.stream) }
+            let touched = try kept.fold(drain, names) { _ in true }
+            for place in touched { _ = kept.change(place) { $0.takeChangedReleases() } }
+            let drained = try await wanted
+            next = following.map { ($0, drained) }
         }
     }
 
-    /// What the stream's events below `version` amount to; events that move nothing are not even read.
+    private static func next(
+        _ parts: inout ArraySlice<[Earlier]>, passingOver passed: [Int32], through connection: PostgresConnection
+    ) async throws -> (part: [Earlier], drain: EventDrain?)? {
+        guard let part = parts.popFirst() else { return nil }
+        return (part, try await drain(part, passingOver: passed, through: connection))
+    }
+
+    /// Parts of about a page; what is longer than a page stands alone.
+    private static func parts(_ missing: [Earlier]) -> [[Earlier]] {
+        var parts: [[Earlier]] = []
+        var events = pageSize
+        for one in missing {
+            if events + one.through > pageSize {
+                parts.append([])
+                events = 0
+            }
+            parts[parts.count - 1].append(one)
+            events += one.through
+        }
+        return parts
+    }
+
+    /// The events of the beginnings in `part`, those that move nothing left out; nil if they are too much for once.
+    private static func drain(
+        _ part: [Earlier], passingOver passed: [Int32], through connection: PostgresConnection
+    ) async throws -> EventDrain? {
+        guard let only = part.first, part.count > 1 || only.through <= pageSize else { return nil }
+        let list = { (values: [Int64]) in values.map(String.init).joined(separator: ",") }
+        return try await connection.events(
+            EventDrain.copy(
+                from: """
+                    unnest('{\(unsafeRaw: list(part.map(\.stream)))}'::int8[],
+                           '{\(unsafeRaw: list(part.map(\.through)))}'::int8[]) m (stream_id, through)
+                    CROSS JOIN LATERAL (
+                        SELECT * FROM ledger.event x WHERE x.stream_id = m.stream_id AND x.version <= m.through) e
+                    """,
+                where: "e.type_id <> ALL ('{\(unsafeRaw: passed.map(String.init).joined(separator: ","))}')",
+                orderedBy: "e.stream_id, e.version", passingOver: []))
+    }
+
+    /// What the stream's events up to a version amount to; events that move nothing are not even read.
     private mutating func earlier(
-        _ name: RolloutName, _ stream: Int64, below version: Int64, through connection: PostgresConnection
+        _ wanted: Earlier, through connection: PostgresConnection
     ) async throws -> RolloutSummaryFold {
         var shelf = FoldShelf()
-        shelf.put(RolloutSummaryFold(name), of: stream)
+        shelf.put(RolloutSummaryFold(wanted.name), of: wanted.stream)
         let passed = names.passedOver.map(String.init).joined(separator: ",")
-        for start in stride(from: Int64(0), to: version - 1, by: Int(Self.pageSize)) {
-            let end = min(start + Self.pageSize, version - 1)
+        for start in stride(from: Int64(0), to: wanted.through, by: Int(Self.pageSize)) {
+            let end = min(start + Self.pageSize, wanted.through)
             let page = try await connection.events(
                 EventDrain.copy(
                     where: """
-                        e.stream_id = \(unsafeRaw: "\(stream)") AND e.version > \(unsafeRaw: "\(start)")
+                        e.stream_id = \(unsafeRaw: "\(wanted.stream)") AND e.version > \(unsafeRaw: "\(start)")
                             AND e.version <= \(unsafeRaw: "\(end)") AND e.type_id <> ALL ('{\(unsafeRaw: passed)}')
                         """,
                     orderedBy: "e.version", passingOver: []))

@@ -31,13 +31,30 @@ extension PostgresConnection {
             try await rollBack()
             throw error
         }
-        let result = try await script("COMMIT", .uncancellable)
-        // COMMIT of a transaction whose error the body swallowed is answered with ROLLBACK.
-        guard result.commandTag == "COMMIT" else {
+        try await commit()
+        return value
+    }
+
+    /// Runs `body` in a transaction that begins with `statements`, sent with BEGIN in one round trip, and gives it their
+    /// results.
+    ///
+    /// - Throws: As ``transaction(isolation:readOnly:_:)``; the first failure of `statements`, and then `body` is not run.
+    public nonisolated func transaction<Value>(
+        opening statements: [SQL], _ body: (PostgresConnection, [PostgresResult]) async throws -> Value
+    ) async throws -> Value {
+        guard await !isInTransaction else {
             throw PostgresError(
-                .server, "the transaction was rolled back, because a statement in it had failed",
-                sqlState: .inFailedSQLTransaction, statement: "COMMIT")
+                .invalidUse, "the connection is in a transaction already; use savepoint, or another connection")
         }
+        let value: Value
+        do {
+            let begun = try await pipeline(["BEGIN"] + statements)
+            value = try await body(self, Array(begun.dropFirst()))
+        } catch {
+            try await rollBack()
+            throw error
+        }
+        try await commit()
         return value
     }
 
@@ -58,6 +75,16 @@ extension PostgresConnection {
                 try await script("ROLLBACK TO SAVEPOINT rollbook; RELEASE SAVEPOINT rollbook", .uncancellable)
             }
             throw error
+        }
+    }
+
+    private nonisolated func commit() async throws {
+        let result = try await script("COMMIT", .uncancellable)
+        // COMMIT of a transaction whose error the body swallowed is answered with ROLLBACK.
+        guard result.commandTag == "COMMIT" else {
+            throw PostgresError(
+                .server, "the transaction was rolled back, because a statement in it had failed",
+                sqlState: .inFailedSQLTransaction, statement: "COMMIT")
         }
     }
 
