@@ -129,7 +129,7 @@ public struct AuditEntry: Sendable, Equatable, Codable {
         self.causation = causation
         guard type.hasPrefix("rollout.") else { return }
         do throws(UnreadableEvent) {
-            text = try RolloutDecider.decode(type: type, data: data, occurredAt: at).fact.words
+            text = try RolloutFact.words(type: type, data: data, occurredAt: at)
         } catch {
             text = error.description
         }

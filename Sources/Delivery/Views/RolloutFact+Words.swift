@@ -5,9 +5,7 @@ extension RolloutFact {
     /// What happened, in one line for people.
     public var words: String {
         switch self {
-        case .manifestRecorded(let recorded):
-            let what = recorded.changed.isEmpty ? "" : " (\(recorded.changed.joined(separator: ", ")))"
-            return "manifest recorded from \(recorded.source.kind.rawValue)\(what)"
+        case .manifestRecorded(let recorded): return Self.words(recorded.source, changed: recorded.changed)
         case .releaseStarted(let started):
             let images = started.images.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
             return "release of revision \(started.revision) started (\(started.trigger.rawValue)): "
@@ -58,6 +56,30 @@ extension RolloutFact {
                 + "\(executed.unreachableFrom) to \(executed.until); \(routed)"
         case .setRetired(let retired): return "set \(retired.podTemplateHash) retired (\(retired.because.rawValue))"
         }
+    }
+
+    /// The words for an event of that type, without taking apart the long payload of a manifest.
+    static func words(type: String, data: String, occurredAt: Instant) throws(UnreadableEvent) -> String {
+        guard type == "rollout.manifest-recorded.v1" else {
+            return try RolloutDecider.decode(type: type, data: data, occurredAt: occurredAt).fact.words
+        }
+        do {
+            let short = try CanonicalJSON.read(ShortManifestRecorded.self, from: data)
+            return words(short.source, changed: short.changed)
+        } catch {
+            throw UnreadableEvent(type: type, detail: String(describing: error))
+        }
+    }
+
+    /// What ``ManifestRecorded`` says in words, without the manifest.
+    private struct ShortManifestRecorded: Decodable {
+        var source: ManifestSource
+        var changed: [String]
+    }
+
+    private static func words(_ source: ManifestSource, changed: [String]) -> String {
+        let what = changed.isEmpty ? "" : " (\(changed.joined(separator: ", ")))"
+        return "manifest recorded from \(source.kind.rawValue)\(what)"
     }
 
     private static func said(_ text: String?) -> String {

@@ -7,6 +7,8 @@ extension PostgresConfiguration {
         var copy = self
         copy.sessionSettings["role"] = "rollbook_service"
         copy.sessionSettings["synchronous_commit"] = "on"
+        // The statements are short; to compile one costs more than it gives.
+        copy.sessionSettings["jit"] = "off"
         return copy
     }
 

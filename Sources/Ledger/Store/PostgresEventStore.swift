@@ -78,17 +78,12 @@ public struct PostgresEventStore: EventStore, Service {
         after: GlobalPosition, before: GlobalPosition?, filter: EventFilter, backwards: Bool, limit: Int
     ) async throws(EventStoreFailure) -> [RecordedEvent] {
         guard limit > 0 else { return [] }
-        var conditions: SQL = "e.position > \(after.value)"
-        if let before { conditions = conditions + " AND e.position < \(before.value)" }
-        let order: SQL = backwards ? "e.position DESC" : "e.position"
-        let chosen: SQL = """
-            SELECT e.*
-            FROM ledger.event e
-            WHERE \(conditions)\(filter.conditions)
-            ORDER BY \(order)
-            LIMIT \(limit)
-            """
-        return try await reading { try EventRows.read(try await pool.query(EventRows.select(chosen, order: order))) }
+        return try await reading {
+            try await FilteredRead(
+                filter: filter, after: after.value, through: (before?.value ?? .max) - 1, backwards: backwards,
+                pool: pool
+            ).events(limit)
+        }
     }
 
     /// The last position.
