@@ -116,5 +116,19 @@ create index release_1_rollout on release_1 (cluster, namespace, rollout, starte
 create view release as select * from release_1;
 comment on view release is 'One row for each release, from its start to its end; images are JSON.';
 
+-- Snapshots: what rollouts were at some of their versions, so that a question about the past need not begin at the
+-- stream's first event. A cache of what the log says: it may be emptied at any time, and fills itself again.
+create table rollout_snapshot (
+    stream_id bigint not null,
+    version bigint not null,
+    fold int not null,
+    "position" bigint not null,
+    recorded_at timestamptz not null,
+    state text not null,
+    primary key (stream_id, version) include (fold, "position", recorded_at)
+);
+alter table rollout_snapshot alter state set compression lz4;
+comment on column rollout_snapshot.fold is 'The version of the fold that made it; those of another one are ignored.';
+
 reset role;
 set local search_path = default;

@@ -13,6 +13,8 @@ public struct APIDependencies: Sendable {
     public var proofs: (any Proofs)?
     /// Answers auditors' questions about the whole log; without it there is no such page.
     public var audit: (any AuditTrail)?
+    /// Where folds may begin; without it they begin at the first event.
+    public var snapshots: (any RolloutSnapshots)?
     /// The present.
     public var now: @Sendable () -> Instant
     /// A new id at each call.
@@ -31,7 +33,8 @@ public struct APIDependencies: Sendable {
     /// Gathers them.
     public init(
         handler: CommandHandler<RolloutDecider>, store: any EventStore, views: any RolloutViews,
-        audit: (any AuditTrail)? = nil, now: @escaping @Sendable () -> Instant,
+        audit: (any AuditTrail)? = nil, snapshots: (any RolloutSnapshots)? = nil,
+        now: @escaping @Sendable () -> Instant,
         mint: @escaping @Sendable () -> Identifier, instance: String, port: Int? = nil,
         proofs: (any Proofs)? = nil, whyNotReady: @escaping @Sendable () async -> String? = { nil },
         gauges: @escaping @Sendable () async -> [APIGauge] = { [] }
@@ -40,6 +43,7 @@ public struct APIDependencies: Sendable {
         self.store = store
         self.views = views
         self.audit = audit
+        self.snapshots = snapshots
         self.now = now
         self.mint = mint
         self.instance = instance
@@ -49,7 +53,7 @@ public struct APIDependencies: Sendable {
         self.gauges = gauges
     }
 
-    var lookup: RolloutLookup { RolloutLookup(store) }
+    var lookup: RolloutLookup { RolloutLookup(store, snapshots: snapshots) }
 }
 
 /// A number for `/metrics`.

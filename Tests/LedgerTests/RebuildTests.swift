@@ -34,7 +34,7 @@ import Testing
             #expect(
                 tables == [
                     "audit_entry_3", "audit_word_3", "projection", "rebuild", "rebuild_fold", "release_3",
-                    "rollout_summary_3",
+                    "rollout_snapshot", "rollout_summary_3",
                 ])
             let indexes = try await store.pool.query(
                 "SELECT indexname::text FROM pg_indexes WHERE schemaname = 'views' AND tablename = 'audit_entry_3' "

@@ -24,6 +24,8 @@ enum RolloutTales {
         let handler: CommandHandler<RolloutDecider>
         let stream: StreamName
         var state = RolloutState.absent
+        /// The stream's version after the last order.
+        var version = StreamVersion.none
         var at = SampleEvents.noon
 
         init(_ name: String, _ store: PostgresEventStore) {
@@ -34,10 +36,10 @@ enum RolloutTales {
         mutating func order(_ order: RolloutOrder) async throws {
             at = at + .seconds(1)
             let actor = EventActor(subject: "maria", issuer: "test", method: .unauthenticated)
-            state = try await handler.handle(
+            let handled = try await handler.handle(
                 RolloutCommand(at: at, order), on: stream,
-                context: CommandContext(id: Identifier(UUID()), at: at, actor: actor)
-            ).state
+                context: CommandContext(id: Identifier(UUID()), at: at, actor: actor))
+            (state, version) = (handled.state, handled.version)
         }
 
         mutating func seePods() async throws {

@@ -64,20 +64,40 @@ public struct RolloutReading: Sendable, Equatable, Codable {
 
 /// Reads rollouts out of the log, as they are and as they were.
 public struct RolloutLookup: Sendable {
+    /// Versions between two snapshots: so many events are folded in a millisecond or two.
+    public static let snapshotSpacing: Int64 = 20
+    private static let longPayload = 2000
+
     private let reader: any EventReader
+    private let snapshots: (any RolloutSnapshots)?
     private static let pageSize = 1000
 
-    /// Reads through `reader`.
-    public init(_ reader: any EventReader) { self.reader = reader }
+    /// Reads through `reader`, and with `snapshots` begins at the last one.
+    public init(_ reader: any EventReader, snapshots: (any RolloutSnapshots)? = nil) {
+        self.reader = reader
+        self.snapshots = snapshots
+    }
 
     /// The rollout at `point` (`nil`: now); nothing is folded if it did not exist then.
     /// - Throws: `EventStoreFailure`, ``UnreadableEvent``.
     public func reading(_ name: RolloutName, at point: PointInTime? = nil) async throws -> RolloutReading {
-        var reading = RolloutReading(name)
-        try await forEach(name) { recorded in
+        let kept = try await snapshots?.latest(of: name, at: point ?? .version(StreamVersion(.max)))
+        var reading = kept ?? RolloutReading(name)
+        var passed: [RolloutReading] = []
+        // After a snapshot few events are wanted, unless none was made yet of what follows.
+        let limit = kept == nil ? Self.pageSize : Int(Self.snapshotSpacing)
+        try await forEach(name, after: reading.version, limit: limit) { recorded in
             guard point?.includes(recorded) ?? true else { return false }
             try reading.fold(recorded)
+            // Also after what takes long to read, such as a manifest, so that hardly a question has to read it.
+            let isLong = recorded.event.data.utf8.count > Self.longPayload
+            if snapshots != nil, isLong || reading.version.value.isMultiple(of: Self.snapshotSpacing) {
+                passed.append(reading)
+            }
             return true
+        } afterPage: {
+            if !passed.isEmpty { await snapshots?.keep(passed) }
+            passed = []
         }
         return reading
     }
@@ -96,7 +116,7 @@ public struct RolloutLookup: Sendable {
     /// - Throws: `EventStoreFailure`.
     public func events(_ name: RolloutName, at point: PointInTime? = nil) async throws -> [RecordedEvent] {
         var events: [RecordedEvent] = []
-        try await forEach(name) { recorded in
+        try await forEach(name, after: .none, limit: Self.pageSize) { recorded in
             guard point?.includes(recorded) ?? true else { return false }
             events.append(recorded)
             return true
@@ -110,15 +130,25 @@ public struct RolloutLookup: Sendable {
         try await reader.streams(in: RolloutName.category).compactMap { RolloutName($0) }.sorted()
     }
 
-    private func forEach(_ name: RolloutName, _ body: (RecordedEvent) throws -> Bool) async throws {
-        var version = StreamVersion.none
+    /// Gives `body` the events above `after` until it answers false: first `limit` of them, then more at a time.
+    private func forEach(
+        _ name: RolloutName, after: StreamVersion, limit: Int, _ body: (RecordedEvent) throws -> Bool,
+        afterPage: () async -> Void = {}
+    ) async throws {
+        var (version, limit) = (after, limit)
         while true {
-            let page = try await reader.read(name.stream, after: version, limit: Self.pageSize)
+            let page = try await reader.read(name.stream, after: version, limit: limit)
+            var goesOn = page.count == limit
             for recorded in page {
-                guard try body(recorded) else { return }
+                guard try body(recorded) else {
+                    goesOn = false
+                    break
+                }
                 version = recorded.version
             }
-            if page.count < Self.pageSize { return }
+            await afterPage()
+            if !goesOn { return }
+            limit = Self.pageSize
         }
     }
 }

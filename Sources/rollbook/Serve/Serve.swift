@@ -114,6 +114,7 @@ struct Serve: AsyncParsableCommand {
             router: buildAPI(
                 APIDependencies(
                     handler: handler, store: store, views: LedgerRolloutViews(store), audit: LedgerAuditTrail(store),
+                    snapshots: LedgerRolloutSnapshots(store, logger: logger),
                     now: { clock.now() }, mint: mint, instance: name, port: port,
                     proofs: LedgerProver(store: store),
                     whyNotReady: {
