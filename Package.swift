@@ -108,10 +108,15 @@ let package = Package(
         tests(
             "rollbookTests",
             [
-                "rollbook", "API", "Delivery", "EventSourcing", "Analysis", "Ledger", "Postgres", "Transfer",
-                "Transparency", "TestKit", argumentParser, hummingbird, logging,
+                "rollbook", "rollbook-bench", "API", "Delivery", "EventSourcing", "Analysis", "Ledger", "Postgres",
+                "Transfer", "Transparency", "TestKit", argumentParser, hummingbird, logging,
             ]),
-        program("rollbook-bench", ["CLibpq", "EventSourcing", "Ledger", "Postgres", argumentParser, logging]),
+        program(
+            "rollbook-bench",
+            [
+                "Analysis", "CLibpq", "Conditions", "Delivery", "EventSourcing", "Ledger", "Postgres", "Transparency",
+                argumentParser, logging,
+            ]),
         program("rollbook-chaos", ["EventSourcing", "Ledger", "Postgres", argumentParser, logging]),
         program("payments-api", ["CLinux", argumentParser, hummingbird, httpTypes, logging]),
         tests("HouseTests", []),

@@ -15,23 +15,32 @@ struct AppendScenario {
     func run() async throws {
         try await bed.script(RawInserts.schema)
         let raw = try RawInserts(bed.owner)
-        try await bed.withStore { store in
+        let peak = try await bed.withStore { store in
             let streams = try await Self.opened(store)
-            for callers in plan.callers { try await measure(callers, raw, store, streams) }
+            var peak = 0.0
+            for callers in plan.callers { peak = max(peak, try await measure(callers, raw, store, streams)) }
+            return peak
         }
         try await bed.script("DROP SCHEMA bench CASCADE")
+        try await HalfLoad(bed: bed, plan: plan, peak: peak).run()
+        try await OrderPrice(bed: bed, plan: plan).run()
     }
+
+    /// - Returns: Appends a second.
 
     private func measure(
         _ callers: Int, _ raw: RawInserts, _ store: PostgresEventStore, _ streams: [BenchStream]
-    ) async throws {
+    ) async throws -> Double {
         var (rates, baselines, ratios): ([Double], [Double], [Double]) = ([], [], [])
         var durations: [Duration] = []
+        var peak = 0.0
         for round in 1...plan.rounds {
             try await bed.script("CHECKPOINT")
             let baseline = try await raw.run(callers: callers, for: plan.duration)
             try await bed.script("CHECKPOINT")
+            try ResidentMemory.resetPeak()
             let case_ = try await Self.append(callers, to: streams, through: store, for: plan.duration)
+            peak = max(peak, try ResidentMemory.peak())
             durations += case_.durations
             rates.append(case_.rate)
             baselines.append(baseline.rate)
@@ -46,21 +55,23 @@ struct AppendScenario {
                     / (SELECT max(last_position) FROM ledger.append_batch))::float8
             FROM ledger.event_partition
             """)
+        let rate = Percentiles.median(rates.sorted()).rounded()
         try Figures(
-            scenario: "append", callers: callers, rate: Percentiles.median(rates.sorted()).rounded(),
+            scenario: "append", callers: callers, rate: rate,
             against: "single-row prepared INSERT on as many connections",
             baseline: Percentiles.median(baselines.sorted()).rounded(), ratio: Figures.Spread(ratios),
             p50_ms: Percentiles.milliseconds(durations, at: 0.5), p99_ms: Percentiles.milliseconds(durations, at: 0.99),
-            bytes_per_row: bytes.rounded(), settings: bed.settings
+            bytes_per_row: bytes.rounded(), peak_mib: peak, settings: bed.settings
         ).say()
+        return rate
     }
 
     /// Streams with one event each, and their versions.
-    private static func opened(_ store: PostgresEventStore) async throws -> [BenchStream] {
+    static func opened(_ store: PostgresEventStore, named name: String = "service") async throws -> [BenchStream] {
         try await withThrowingTaskGroup(of: BenchStream.self) { group in
             for index in 0..<streams {
                 group.addTask {
-                    let stream = BenchStream(index)
+                    let stream = BenchStream(index, named: name)
                     try await stream.append(through: store)
                     return stream
                 }
@@ -107,8 +118,8 @@ final class BenchStream: Sendable {
     let name: StreamName
     private let state: Mutex<State>
 
-    init(_ index: Int) {
-        name = StreamName(category: "rollout", identity: "bench/default/service-\(index)")
+    init(_ index: Int, named prefix: String) {
+        name = StreamName(category: "rollout", identity: "bench/default/\(prefix)-\(index)")
         var events = BenchEvents(seed: UInt64(index) &* 7919)
         let correlation = events.identifier()
         state = Mutex(State(events: events, correlation: correlation))

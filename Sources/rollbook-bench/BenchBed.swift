@@ -1,14 +1,17 @@
+import EventSourcing
 import Foundation
 import Ledger
 import Logging
 import Postgres
 
-/// The server that everything is measured on, with the ledger's schema in place.
+/// A database that something is measured on, with the ledger's schema in place.
 struct BenchBed: Sendable {
     /// How to connect with all rights.
     let owner: PostgresConfiguration
     /// What decides durability and speed, as the server has it.
     let settings: [String: String]
+    /// When the first event of a filled log was recorded.
+    var start = Instant(microseconds: 0)
 
     /// A logger that says warnings alone.
     static let logger: Logger = {
@@ -17,12 +20,16 @@ struct BenchBed: Sendable {
         return logger
     }()
 
-    /// Gives `body` the server; a private one is stopped and removed afterwards.
+    /// Gives `body` databases on a server; a private one is stopped and removed afterwards.
     static func with(
-        database: String?, directory: String?, migrations: String, _ body: (BenchBed) async throws -> Void
+        database: String?, directory: String?, migrations: String, _ body: (BenchDatabases) async throws -> Void
     ) async throws {
         if let database {
-            return try await body(prepared(PostgresConfiguration(database), migrations))
+            let databases = BenchDatabases(PostgresConfiguration(database), migrations: migrations)
+            let outcome: Result<Void, any Error>
+            do { outcome = .success(try await body(databases)) } catch { outcome = .failure(error) }
+            try await databases.drop()
+            return try outcome.get()
         }
         let path = directory ?? NSTemporaryDirectory() + "rollbook-bench-\(UUID().uuidString.prefix(8).lowercased())"
         guard !FileManager.default.fileExists(atPath: path) else {
@@ -33,14 +40,14 @@ struct BenchBed: Sendable {
         let outcome: Result<Void, any Error>
         do {
             let running = try await cluster.start()
-            outcome = .success(try await body(prepared(running.configuration, migrations)))
+            outcome = .success(try await body(BenchDatabases(running.configuration, migrations: migrations)))
         } catch { outcome = .failure(error) }
         try await cluster.stop(mode: .immediate)
         try FileManager.default.removeItem(atPath: path)
         try outcome.get()
     }
 
-    private static func prepared(_ owner: PostgresConfiguration, _ migrations: String) async throws -> BenchBed {
+    static func prepared(_ owner: PostgresConfiguration, _ migrations: String) async throws -> BenchBed {
         _ = try await Migrator(folder: migrations).migrate(owner)
         let connection = try await PostgresConnection.connect(owner)
         var settings = ["cores": "\(ProcessInfo.processInfo.activeProcessorCount)"]

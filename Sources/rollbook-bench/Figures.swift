@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 
 /// One measured case, printed as one line of JSON; what does not apply is left out.
 struct Figures: Encodable {
@@ -32,7 +33,12 @@ struct Figures: Encodable {
     var p99_ms: Double?
     var events: Int?
     var bytes_per_row: Double?
-    var resident_mib: Double?
+    /// How long it took: the median of the rounds.
+    var seconds: Double?
+    /// The greatest resident memory of this process while it was measured.
+    var peak_mib: Double?
+    /// By reader: for how long, at the most, the oldest event that it had not taken in had been in the log.
+    var greatest_lag_s: [String: Double]?
     /// The server's settings.
     var settings: [String: String]
 
@@ -43,6 +49,16 @@ struct Figures: Encodable {
         print(String(decoding: try encoder.encode(self), as: UTF8.self))
         fflush(nil)
     }
+}
+
+/// How long things took, noted by many tasks.
+final class Durations: Sendable {
+    private let kept = Mutex<[Duration]>([])
+
+    /// All of them, in no order.
+    var all: [Duration] { kept.withLock { $0 } }
+
+    func add(_ duration: Duration) { kept.withLock { $0.append(duration) } }
 }
 
 /// Order statistics.

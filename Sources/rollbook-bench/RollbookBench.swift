@@ -12,13 +12,14 @@ struct RollbookBench: AsyncParsableCommand {
             Each case alternates with its baseline over several rounds and prints one JSON line; progress goes to \
             standard error. Scenarios: \(Scenario.allCases.map(\.rawValue).joined(separator: ", ")).
 
-            The database that --database names is filled with events: give one that is of no other use.
+            Databases named rollbook_bench_… are made on the server for it, and dropped at the end: an empty one for each \
+            scenario that writes, one with --events events for all that read.
             """)
 
     @Argument(help: "The scenarios; all if none is named.")
     var scenarios: [Scenario] = []
 
-    @Option(help: "An empty database to measure on: any libpq connection string, of a role that may create roles.")
+    @Option(help: "A server to measure on: any libpq connection string, of a superuser.")
     var database: String?
 
     @Flag(help: "Start a private PostgreSQL in a directory of its own, and remove it afterwards (the default).")
@@ -63,11 +64,13 @@ struct RollbookBench: AsyncParsableCommand {
         let plan = BenchPlan(
             callers: callers.isEmpty ? (quick ? [1, 64] : [1, 16, 64, 256]) : callers,
             rounds: rounds ?? (quick ? 2 : 5), duration: .seconds(seconds ?? (quick ? 0.3 : 1)),
-            events: events ?? (quick ? 20_000 : 1_000_000))
+            events: events ?? (quick ? 20_000 : 1_000_000), questions: quick ? 20 : 300,
+            streamLength: quick ? 1000 : 10_000)
         let wanted = scenarios.isEmpty ? Scenario.allCases : scenarios
-        try await BenchBed.with(database: database, directory: data, migrations: migrations) { bed in
+        try await BenchBed.with(database: database, directory: data, migrations: migrations) { databases in
             for scenario in wanted {
                 Progress.say("\(scenario.rawValue)")
+                let bed = try await scenario.writes ? databases.empty() : databases.filled(plan.events)
                 try await scenario.run(bed, plan)
             }
         }
@@ -77,10 +80,30 @@ struct RollbookBench: AsyncParsableCommand {
 /// What is measured; each has a file of its own.
 enum Scenario: String, CaseIterable, ExpressibleByArgument {
     case append
+    case readAll = "read-all"
+    case rebuild
+    case follow
+    case asOf = "as-of"
+    case audit
+    case verify
+
+    /// Whether it begins with an empty log of its own; the others read one that is full.
+    var writes: Bool {
+        switch self {
+        case .append, .follow, .asOf: true
+        case .readAll, .rebuild, .audit, .verify: false
+        }
+    }
 
     func run(_ bed: BenchBed, _ plan: BenchPlan) async throws {
         switch self {
         case .append: try await AppendScenario(bed: bed, plan: plan).run()
+        case .readAll: try await ReadAllScenario(bed: bed, plan: plan).run()
+        case .rebuild: try await RebuildScenario(bed: bed, plan: plan).run()
+        case .follow: try await FollowScenario(bed: bed, plan: plan).run()
+        case .asOf: try await AsOfScenario(bed: bed, plan: plan).run()
+        case .audit: try await AuditScenario(bed: bed, plan: plan).run()
+        case .verify: try await VerifyScenario(bed: bed, plan: plan).run()
         }
     }
 }
@@ -95,4 +118,8 @@ struct BenchPlan: Sendable {
     var duration: Duration
     /// How many events there are to read.
     var events: Int
+    /// How many questions are asked, one after the other, where the time of an answer is measured.
+    var questions: Int
+    /// Events of the stream whose past is asked for.
+    var streamLength: Int
 }

@@ -46,7 +46,7 @@ struct SealOptions: ParsableArguments {
     @OptionGroup var signing: SigningOptions
 
     @Option(help: "The shortest time between two signed tree heads, in seconds.")
-    var sealInterval = 1.0
+    var sealInterval = 0.5
 
     func validate() throws {
         guard sealInterval > 0, sealInterval <= 86_400 else {

@@ -14,15 +14,15 @@ public actor Sealer: Service {
     /// How often it signs.
     public struct Settings: Sendable {
         /// The shortest time between two heads.
-        public var interval = Duration.seconds(1)
+        public var interval = Duration.milliseconds(500)
         /// A head is signed sooner if so many events have come.
         public var eventsPerHead = 65_536
         /// Where the last signed head is kept outside the database; nil keeps none.
         public var lastHeadFile: String?
 
-        /// At most one head a second, or one for 65,536 events.
+        /// At most two heads a second, or one for 65,536 events.
         public init(
-            interval: Duration = .seconds(1), eventsPerHead: Int = 65_536, lastHeadFile: String? = nil
+            interval: Duration = .milliseconds(500), eventsPerHead: Int = 65_536, lastHeadFile: String? = nil
         ) {
             self.interval = interval
             self.eventsPerHead = eventsPerHead
