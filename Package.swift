@@ -65,7 +65,11 @@ let package = Package(
         tests("AnalysisTests", ["Analysis", "Conditions"]),
         room("Delivery", ["EventSourcing", "Analysis", "Conditions", yams, crypto]),
         room("Control", ["Delivery", "EventSourcing", logging, serviceLifecycle]),
-        tests("ControlTests", ["Control", "Delivery", "EventSourcing", "Analysis", "Conditions", "TestKit", logging]),
+        tests(
+            "ControlTests",
+            [
+                "Control", "Delivery", "EventSourcing", "Analysis", "Conditions", "TestKit", logging, serviceLifecycle,
+            ]),
         room("Postgres", ["CLibpq", logging, crypto]),
         .target(
             name: "TestKit", dependencies: ["EventSourcing", "Postgres", "Delivery", "Analysis", "Conditions"],
@@ -108,8 +112,8 @@ let package = Package(
         tests(
             "rollbookTests",
             [
-                "rollbook", "rollbook-bench", "API", "Delivery", "EventSourcing", "Analysis", "Ledger", "Postgres",
-                "Transfer", "Transparency", "TestKit", argumentParser, hummingbird, logging,
+                "rollbook", "rollbook-bench", "API", "Delivery", "EventSourcing", "Analysis", "Ledger", "LocalPlatform",
+                "Postgres", "Transfer", "Transparency", "TestKit", "HTTPTestKit", argumentParser, hummingbird, logging,
             ]),
         program(
             "rollbook-bench",

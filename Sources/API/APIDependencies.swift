@@ -27,6 +27,8 @@ public struct APIDependencies: Sendable {
     public var port: Int?
     /// Whether the instance can do its work: `nil`, or what is in the way.
     public var whyNotReady: @Sendable () async -> String?
+    /// Which leases the instance holds; `nil` if it needs none.
+    public var duties: @Sendable () -> InstanceDuties?
     /// More lines for `/metrics`.
     public var gauges: @Sendable () async -> [APIGauge]
 
@@ -37,6 +39,7 @@ public struct APIDependencies: Sendable {
         now: @escaping @Sendable () -> Instant,
         mint: @escaping @Sendable () -> Identifier, instance: String, port: Int? = nil,
         proofs: (any Proofs)? = nil, whyNotReady: @escaping @Sendable () async -> String? = { nil },
+        duties: @escaping @Sendable () -> InstanceDuties? = { nil },
         gauges: @escaping @Sendable () async -> [APIGauge] = { [] }
     ) {
         self.handler = handler
@@ -50,6 +53,7 @@ public struct APIDependencies: Sendable {
         self.port = port
         self.proofs = proofs
         self.whyNotReady = whyNotReady
+        self.duties = duties
         self.gauges = gauges
     }
 

@@ -12,12 +12,24 @@ struct OperationRoutes: Sendable {
         router.get("/healthz") { _, _ in "ok\n" }
         router.get("/readyz") { _, _ in
             if let why = await dependencies.whyNotReady() { throw APIProblem.notReady(why) }
-            return "ready\n"
+            return Response.json(Readiness(instance: dependencies.instance, duties: dependencies.duties()))
         }
         router.get("/metrics") { _, _ in
             Response(
                 status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
                 body: ResponseBody(byteBuffer: ByteBuffer(string: await page())))
+        }
+    }
+
+    /// What `/readyz` says of an instance that is ready.
+    private struct Readiness: Encodable {
+        let isReady = true
+        let instance: String
+        let duties: InstanceDuties?
+
+        enum CodingKeys: String, CodingKey {
+            case isReady = "ready"
+            case instance, duties
         }
     }
 

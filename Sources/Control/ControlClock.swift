@@ -5,6 +5,8 @@ import Foundation
 public protocol ControlClock: Sendable {
     /// The present moment.
     func now() -> Instant
+    /// The time since some moment in the past, on a clock that never steps and goes on while the machine sleeps.
+    func uptime() -> Duration
     /// Returns at `deadline`, or at once if it is past.
     /// - Throws: `CancellationError` when the task is cancelled.
     func sleep(until deadline: Instant) async throws
@@ -20,6 +22,13 @@ public struct SystemControlClock: ControlClock {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return Instant(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
+    }
+
+    /// The machine's time since it was started, to the nanosecond.
+    public func uptime() -> Duration {
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
     }
 
     /// Sleeps on the monotonic clock; a step of the wall clock is noticed by whoever looks at ``now()`` afterwards.

@@ -29,7 +29,9 @@ struct ControlledRollout {
     struct RunningEffect {
         /// The generation, or the measurement's number: a newer one supersedes it.
         let generation: Int
-        /// Carries it out; the controller's `stop` cancels it, its own last act is to report.
-        let task: Task<Void, Never>
+        /// Tells it from others about the same.
+        let serial: Int
+        /// Whether it may go on while the lease is in doubt.
+        let isOfStandingOrder: Bool
     }
 }

@@ -10,25 +10,30 @@ extension RolloutControl {
         guard let rollout = rollouts[name] else { return }
         rollouts[name]?.wakeAt = nil
         for intent in RolloutController.react(to: .init(name: name, state: rollout.effective)) {
-            if rollout.outage != nil, !isAllowedInOutage(intent, of: rollout) { continue }
             perform(intent, for: name)
         }
         if let due = rollouts[name]?.blindnessDue { wake(name, at: due) }
     }
 
-    /// Carries one intent out, or plans to.
+    /// Carries one intent out, or plans to; what is not allowed now is left to a later look.
     func perform(_ intent: RolloutIntent, for name: RolloutName) {
+        guard let rollout = rollouts[name], let tenure = tenures[shard(of: name)] else { return }
+        let isOfStandingOrder = isAllowedInOutage(intent, of: rollout)
+        if !isOfStandingOrder, rollout.outage != nil || !isCertain(shard(of: name)) { return }
+        let epoch = tenure.fence?.epoch ?? 0
         let now = ports.clock.now()
         switch intent {
-        case .route(let route, let notBefore):
+        case .route(var route, let notBefore):
             if let notBefore, notBefore > now { return wake(name, at: notBefore) }
-            begin(.route, generation: route.generation, for: name) { await self.carryOut(route) }
-        case .scale(let scale, let notBefore):
+            route.epoch = epoch
+            begin(.route, route.generation, isOfStandingOrder, for: name) { [route] in await self.carryOut(route) }
+        case .scale(var scale, let notBefore):
             if let notBefore, notBefore > now { return wake(name, at: notBefore) }
-            begin(.scale, generation: scale.generation, for: name) { await self.carryOut(scale) }
+            scale.epoch = epoch
+            begin(.scale, scale.generation, isOfStandingOrder, for: name) { [scale] in await self.carryOut(scale) }
         case .measure(let query, let number, let due):
             if due > now { return wake(name, at: due) }
-            begin(.measure(run: query.run, metric: query.metric), generation: number, for: name) {
+            begin(.measure(run: query.run, metric: query.metric), number, isOfStandingOrder, for: name) {
                 await self.carryOut(query, number: number)
             }
         case .wake(let instant):
@@ -37,23 +42,27 @@ extension RolloutControl {
     }
 
     private func begin(
-        _ effect: ControlledRollout.Effect, generation: Int, for name: RolloutName,
+        _ effect: ControlledRollout.Effect, _ generation: Int, _ isOfStandingOrder: Bool, for name: RolloutName,
         _ work: @escaping @Sendable () async -> Void
     ) {
         if let running = rollouts[name]?.effects[effect] {
             if running.generation >= generation { return }
-            running.task.cancel()
+            tasks[running.serial]?.cancel()
         }
-        // Kept in `effects`, and awaited by `stop`.
-        let task = Task {
+        lastSerial += 1
+        let serial = lastSerial
+        // Kept until it ends, and awaited by `stop`; its own last act is to report.
+        tasks[serial] = Task {
             await work()
-            self.ended(effect, generation: generation, of: name)
+            self.ended(effect, serial, of: name)
         }
-        rollouts[name]?.effects[effect] = ControlledRollout.RunningEffect(generation: generation, task: task)
+        rollouts[name]?.effects[effect] = ControlledRollout.RunningEffect(
+            generation: generation, serial: serial, isOfStandingOrder: isOfStandingOrder)
     }
 
-    private func ended(_ effect: ControlledRollout.Effect, generation: Int, of name: RolloutName) {
-        guard rollouts[name]?.effects[effect]?.generation == generation else { return }
+    private func ended(_ effect: ControlledRollout.Effect, _ serial: Int, of name: RolloutName) {
+        tasks[serial] = nil
+        guard rollouts[name]?.effects[effect]?.serial == serial else { return }
         rollouts[name]?.effects[effect] = nil
         reconcile(name)
     }
@@ -67,6 +76,7 @@ extension RolloutControl {
             await submit(.reportRouted(seen), at: now, for: route.rollout)
         } catch {
             if error.code == .cancelled || Task.isCancelled { return }
+            if error.code == .fenced { return yieldToSuccessor(route.rollout, because: error) }
             let order: RolloutOrder
             if error.code == .staleGeneration, let newer = error.generation {
                 order = .reportNewerRoute(generation: newer)
@@ -107,6 +117,7 @@ extension RolloutControl {
             await submit(.reportScaled(generation: scale.generation), at: ports.clock.now(), for: scale.rollout)
         } catch {
             if error.code == .cancelled || Task.isCancelled { return }
+            if error.code == .fenced { return yieldToSuccessor(scale.rollout, because: error) }
             await submit(
                 .reportScaleFailure(generation: scale.generation, by: "workloads", error: error.detail),
                 at: ports.clock.now(), for: scale.rollout)

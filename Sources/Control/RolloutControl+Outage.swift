@@ -56,7 +56,7 @@ extension RolloutControl {
     func noteRouted(_ seen: RouteObservation, at now: Instant, for name: RolloutName) {
         guard let order = rollouts[name]?.outage?.order, order.generation == seen.generation else { return }
         rollouts[name]?.outage?.order?.routedZeroAt = now
-        rollouts[name]?.outage?.holdOrder(orderContext(now))
+        rollouts[name]?.outage?.holdOrder(orderContext(now, of: name))
         logger.warning(
             "standing order: the data plane obeys",
             metadata: [
@@ -66,8 +66,9 @@ extension RolloutControl {
     }
 
     /// A receipt is kept of it: an order has no number by which a repeat could be told.
-    private func orderContext(_ now: Instant) -> CommandContext {
-        CommandContext(id: ports.mint(), at: now, actor: actor, keepsReceipt: true)
+    private func orderContext(_ now: Instant, of name: RolloutName) -> CommandContext {
+        CommandContext(
+            id: ports.mint(), at: now, actor: actor, keepsReceipt: true, fence: tenures[shard(of: name)]?.fence)
     }
 
     /// Without the ledger, only measuring and taking a canary's traffic away are allowed.
@@ -97,7 +98,7 @@ extension RolloutControl {
             unreachableFrom: outage.since, until: now, because: .blindness, routedZeroAt: nil, generation: 0)
         decide(RolloutCommand(at: now, .reportStandingOrder(executed)), in: &outage, of: name)
         outage.order?.measurements = measurements
-        outage.holdOrder(orderContext(now))
+        outage.holdOrder(orderContext(now, of: name))
         rollouts[name]?.outage = outage
     }
 
@@ -152,7 +153,7 @@ extension RolloutControl {
             guard let telling = outage.held.first else {
                 // An order that the data plane does not obey yet is told all the same, after what led to it.
                 guard let order = outage.order, !order.isInLine else { return }
-                rollouts[name]?.outage?.holdOrder(orderContext(ports.clock.now()))
+                rollouts[name]?.outage?.holdOrder(orderContext(ports.clock.now(), of: name))
                 continue
             }
             if let command = outage.command(for: telling, now: ports.clock.now()) {

@@ -10,9 +10,12 @@ extension RolloutControl {
     private static let patience = Duration.seconds(5)
 
     /// Turns an outcome into a command; if the ledger cannot take it, memory goes on alone.
+    ///
+    /// What comes of a rollout that is another instance's by now is dropped: that one finds out for itself.
     func submit(_ order: RolloutOrder, at: Instant, for name: RolloutName) async {
+        guard let tenure = tenures[shard(of: name)], name.cluster == cluster else { return }
         let command = RolloutCommand(at: at, order)
-        let context = CommandContext(id: ports.mint(), at: at, actor: actor)
+        let context = CommandContext(id: ports.mint(), at: at, actor: actor, fence: tenure.fence)
         if rollouts[name]?.outage != nil {
             hold(command, context, for: name)
             return
@@ -28,6 +31,8 @@ extension RolloutControl {
             if Self.isOutage(error) {
                 beginOutage(of: name, since: asked, because: error)
                 hold(command, context, for: name)
+            } else if case .store(.fenced) = error {
+                yieldToSuccessor(name, of: tenure, because: error)
             } else {
                 logger.error("report not taken", metadata: ["rollout": "\(name)", "error": "\(error)"])
             }
@@ -53,11 +58,16 @@ extension RolloutControl {
     ///
     /// What it will never take is told of and dropped, so that it holds up nothing else.
     func tell(_ command: RolloutCommand, _ context: CommandContext, _ name: RolloutName) async throws {
+        let tenure = tenures[shard(of: name)]
         do {
             let handled = try await handle(command, context, name)
             adopt(name, version: handled.version, state: handled.state)
         } catch {
             if Self.isOutage(error) { throw error }
+            if case .store(.fenced) = error, let tenure {
+                yieldToSuccessor(name, of: tenure, because: error)
+                throw error
+            }
             logger.error("report not taken", metadata: ["rollout": "\(name)", "error": "\(error)"])
         }
     }

@@ -43,61 +43,73 @@ public actor RolloutControl: Service {
     }
 
     let ports: Ports
+    let cluster: String
+    let leases: LeaseHolder?
     let actor: EventActor
     let logger: Logger
     var rollouts: [RolloutName: ControlledRollout] = [:]
+    /// Under which holdings rollouts are controlled, by shard.
+    var tenures: [Int: Tenure] = [:]
+    /// Effects under way, by serial number.
+    var tasks: [Int: Task<Void, Never>] = [:]
+    var lastSerial = 0
+    /// What was last seen of each set, also of rollouts that are another instance's.
+    var pods: [RolloutName: [String: PodObservation]] = [:]
     private var bell: AsyncStream<Void>.Continuation?
+    var gainBell: AsyncStream<Void>.Continuation?
 
-    /// Makes a controller.
+    /// Makes a controller of the rollouts of one cluster.
     ///
-    /// - Parameter instance: Names this instance in the actor of each event: `rollbook/<instance>`.
-    public init(ports: Ports, instance: String, logger: Logger) {
+    /// - Parameters:
+    ///   - cluster: The installation of the platform that the ports lead to; rollouts of others are left alone.
+    ///   - leases: Say which of the cluster's rollouts are ours; with `nil` all are, and no other instance may run.
+    ///   - instance: Names this instance in the actor of each event: `rollbook/<instance>`.
+    public init(
+        ports: Ports, cluster: String = "default", leases: LeaseHolder? = nil, instance: String, logger: Logger
+    ) {
+        precondition(leases == nil || leases?.shards.cluster == cluster, "leases of another cluster than \(cluster)")
         self.ports = ports
+        self.cluster = cluster
+        self.leases = leases
         self.actor = .controller(instance)
         self.logger = logger
     }
 
-    /// Takes the open rollouts over from the log, then follows it until the task is cancelled or a shutdown begins.
+    /// Controls what is ours, from where the log says, until the task is cancelled or a shutdown begins.
     public func run() async throws {
         let (rings, bell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let (gains, gainBell) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
         self.bell = bell
+        self.gainBell = gainBell
         await cancelWhenGracefulShutdown {
-            let start = await self.takeOver()
+            let start = await self.findHead()
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await self.followLog(after: start) }
                 group.addTask { await self.followPods() }
                 group.addTask { await self.keepTime(rings) }
                 group.addTask { await self.watchLedger() }
+                group.addTask { await self.watchLeases() }
+                group.addTask { await self.takeOverGained(gains) }
                 await group.waitForAll()
             }
         }
         await stop()
     }
 
-    /// Cancels what is under way; intents are in the log, so the next start carries on.
+    /// Cancels what is under way; intents are in the log, so the next start, or another instance, carries on.
     private func stop() async {
-        let running = rollouts.values.flatMap { $0.effects.values.map(\.task) }
+        tenures = [:]
+        let running = Array(tasks.values)
         for task in running { task.cancel() }
         for task in running { await task.value }
+        rollouts = [:]
     }
 
-    /// Folds every rollout's stream and carries on from its recorded intents; a read model may lag, the streams do not.
-    private func takeOver() async -> GlobalPosition {
+    /// From where the log is followed; what came before is folded when a rollout is taken over.
+    private func findHead() async -> GlobalPosition {
         while !Task.isCancelled {
-            do {
-                let head = try await ports.store.head()
-                for stream in try await ports.store.streams(in: RolloutName.category) {
-                    guard let name = RolloutName(stream) else { continue }
-                    try await reload(name)
-                    guard let rollout = rollouts[name] else { continue }
-                    for intent in RolloutController.resync(.init(name: name, state: rollout.state)) {
-                        perform(intent, for: name)
-                    }
-                    reconcile(name)
-                }
-                return head
-            } catch {
-                logger.warning("rollouts not taken over yet", metadata: ["error": "\(error)"])
+            do { return try await ports.store.head() } catch {
+                logger.warning("the log cannot be followed yet", metadata: ["error": "\(error)"])
                 await pause(.seconds(1))
             }
         }
@@ -111,6 +123,7 @@ public actor RolloutControl: Service {
 
     /// Takes a newer state; an older one changes nothing.
     func adopt(_ name: RolloutName, version: StreamVersion, state: RolloutState) {
+        guard isControlled(name) else { return }
         var rollout = rollouts[name] ?? ControlledRollout(name: name)
         guard version >= rollout.version else { return }
         rollout.version = version
@@ -121,7 +134,7 @@ public actor RolloutControl: Service {
     private func followLog(after start: GlobalPosition) async {
         for await batch in ports.store.follow(after: start, batchSize: 500) {
             for recorded in batch {
-                guard let name = RolloutName(recorded.stream),
+                guard let name = RolloutName(recorded.stream), isControlled(name),
                     recorded.version > rollouts[name]?.version ?? .none
                 else { continue }
                 await catchUp(name, with: recorded)
@@ -152,6 +165,7 @@ public actor RolloutControl: Service {
 
     private func followPods() async {
         for await seen in ports.workloads.observations() {
+            pods[seen.rollout, default: [:]][seen.podTemplateHash] = seen
             await submit(.observePods(PodsSeen(seen)), at: seen.at, for: seen.rollout)
             if Task.isCancelled { return }
         }

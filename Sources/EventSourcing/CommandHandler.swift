@@ -132,13 +132,12 @@ public actor CommandHandler<D: StreamDecider> {
                 decided = try D.decide(command, given: before)
             } catch {
                 // A refusal by a stale state is no refusal: look again before saying so.
-                if attempt == 0, kept[stream] != nil {
-                    let fresh = try await load(stream)
-                    if fresh.version != version { continue }
-                }
+                if attempt == 0, try await hasGrown(stream, beyond: version) { continue }
                 throw .refused(error)
             }
             if decided.isEmpty, !context.keepsReceipt {
+                // Nor is there nothing to do because a stale state knows of nothing.
+                if attempt == 0, try await hasGrown(stream, beyond: version) { continue }
                 return Handled(state: before, version: version, position: nil, events: [], isDuplicate: false)
             }
             var state = before
@@ -161,6 +160,12 @@ public actor CommandHandler<D: StreamDecider> {
             }
         }
         throw .contended(attempts: attempts)
+    }
+
+    /// Whether somebody else has written since the kept state that was trusted; what is kept is fresh afterwards.
+    private func hasGrown(_ stream: StreamName, beyond version: StreamVersion) async throws(Failure) -> Bool {
+        guard kept[stream] != nil else { return false }
+        return try await load(stream).version != version
     }
 
     /// Forgets the kept state of `stream`.

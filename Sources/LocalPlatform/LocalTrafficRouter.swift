@@ -12,8 +12,8 @@ public struct LocalTrafficRouter: TrafficRouter {
 
     /// Makes nginx obey `intent`: server blocks by a reload if they are new, weights without one.
     ///
-    /// - Throws: `.staleGeneration` with the newer one; `.rejected` for an Ingress that nginx cannot serve; `.unavailable`
-    ///   if nginx cannot be reached or requests under older weights do not end.
+    /// - Throws: `.staleGeneration` with the newer one; `.fenced`; `.rejected` for an Ingress that nginx cannot serve;
+    ///   `.unavailable` if nginx cannot be reached or requests under older weights do not end.
     public func route(_ intent: RouteIntent) async throws(PlatformFailure) -> RouteObservation {
         let backend = intent.rollout.description
         let wanted = NginxRoute(intent)
@@ -22,6 +22,7 @@ public struct LocalTrafficRouter: TrafficRouter {
         switch try await nginx.put(wanted, of: backend) {
         case .stands(let standing): state = standing
         case .refused(let standing):
+            try Self.refuseIfFenced(intent, by: standing.route)
             let generation = standing.route?.generation ?? 0
             throw PlatformFailure(
                 .staleGeneration,
@@ -40,6 +41,7 @@ public struct LocalTrafficRouter: TrafficRouter {
         guard let seen = try await nginx.control.state()[backend], let route = seen.route else {
             throw PlatformFailure(.unavailable, "nginx forgot the weights of \(backend)")
         }
+        try Self.refuseIfFenced(intent, by: route)
         guard route.generation == intent.generation else {
             throw PlatformFailure(
                 .staleGeneration,
@@ -47,6 +49,14 @@ public struct LocalTrafficRouter: TrafficRouter {
                 generation: route.generation)
         }
         return observation(route, seen)
+    }
+
+    private static func refuseIfFenced(_ intent: RouteIntent, by standing: NginxRoute?) throws(PlatformFailure) {
+        guard let epoch = standing?.epoch, epoch > intent.epoch else { return }
+        throw PlatformFailure(
+            .fenced,
+            "route \(intent.generation) of \(intent.rollout) is of epoch \(intent.epoch), nginx obeys epoch \(epoch)",
+            generation: standing?.generation)
     }
 
     /// The weights that nginx obeys; `nil` if it has none of `rollout`.

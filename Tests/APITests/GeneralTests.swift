@@ -227,7 +227,13 @@ import Testing
     @Test func `health, readiness and numbers are told`() async throws {
         try await Harness().run { client in
             try await client.execute(uri: "/healthz", method: .get) { #expect($0.status == .ok) }
-            try await client.execute(uri: "/readyz", method: .get) { #expect($0.status == .ok) }
+            try await client.execute(uri: "/readyz", method: .get) { response in
+                #expect(response.status == .ok)
+                #expect(
+                    String(buffer: response.body)
+                        == #"{"duties":{"cluster":"default","leases":["sealer"],"shards":64},"#
+                        + #""instance":"test","ready":true}"# + "\n")
+            }
             try await client.execute(uri: "/metrics", method: .get) { response in
                 let page = String(buffer: response.body)
                 #expect(page.contains("rollbook_ledger_head_position 0"))

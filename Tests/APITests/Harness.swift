@@ -25,7 +25,8 @@ struct Harness: Sendable {
         handler = CommandHandler(store: store, mint: { ids.next() })
         dependencies = APIDependencies(
             handler: handler, store: store, views: FoldedRolloutViews(store), now: { clock.now }, mint: { ids.next() },
-            instance: "test", port: port, whyNotReady: { whyNotReady })
+            instance: "test", port: port, whyNotReady: { whyNotReady },
+            duties: { InstanceDuties(cluster: "default", shards: 64, leases: ["sealer"]) })
     }
 
     /// Runs `body` against the routes.

@@ -26,6 +26,8 @@ final class ManualClock: ControlClock {
 
     func now() -> Instant { state.withLock { $0.now } }
 
+    func uptime() -> Duration { now().since(Instant(microseconds: 0)) }
+
     func advance(_ duration: Duration) {
         let due = state.withLock { state -> [Sleeper] in
             state.now = state.now + duration

@@ -4,6 +4,8 @@ public struct PlatformFailure: Error, Sendable, Hashable, CustomStringConvertibl
     public enum Code: String, Sendable {
         /// A newer generation is in force, or the same with other content: this intent is out of date and changed nothing.
         case staleGeneration
+        /// Somebody with a newer epoch has steered the rollout since: this intent's sender has lost its lease.
+        case fenced
         /// The platform could not be reached, or did not answer in time.
         case unavailable
         /// The platform refused, and will refuse again until the manifest changes.

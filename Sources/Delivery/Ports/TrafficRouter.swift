@@ -6,7 +6,7 @@ public protocol TrafficRouter: Sendable {
     /// Carrying the same intent out twice changes nothing. Cancelling the task gives the attempt up; what it began may
     /// then be in force, and a newer intent need not wait for it.
     /// - Throws: `.staleGeneration`, naming the generation in force, if that is newer, or the same with another split; it
-    ///   then still stands. `.cancelled`; `.unavailable` and `.rejected` as ``PlatformFailure`` has them.
+    ///   then still stands. `.fenced` if the rollout has seen a newer epoch; nothing has changed then. `.cancelled`; `.unavailable` and `.rejected` as ``PlatformFailure`` has them.
     func route(_ intent: RouteIntent) async throws(PlatformFailure) -> RouteObservation
 
     /// What the data plane does now; `nil` if it knows nothing of the rollout.
@@ -19,6 +19,11 @@ public struct RouteIntent: Sendable, Equatable, Codable {
     public var rollout: RolloutName
     /// Grows with each intent of the rollout; adapters refuse an older one.
     public var generation: Int
+    /// The holding of the lease that it is carried out under; 0 without one.
+    ///
+    /// Adapters compare it before the generation and refuse an older one: what a successor has brought to the data plane,
+    /// its predecessor cannot touch any more. A newer epoch is obeyed at any generation, for the log decides.
+    public var epoch: Int64 = 0
     /// The split.
     public var split: TrafficSplit
     /// Services, ingresses and the router's settings.

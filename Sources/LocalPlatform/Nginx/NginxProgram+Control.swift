@@ -1,8 +1,9 @@
 extension NginxProgram {
     /// The module `rollbook_control`: takes and tells the routing state, on a socket that only we can reach.
     ///
-    /// - `PUT /route?backend=B`, `PUT /endpoints?backend=B` – body: the document with its `generation`. 200 with the
-    ///   backend's state; 409 with it if a newer generation, or the same with another content, stands already.
+    /// - `PUT /route?backend=B`, `PUT /endpoints?backend=B` – body: the document with its `generation` and, for a
+    ///   route, `epoch`. 200 with the backend's state; 409 with it if a newer epoch, of the same epoch a newer generation,
+    ///   or the same of both with another content stands already.
     /// - `GET /state` – all backends.
     /// - `DELETE /backend?backend=B`
     /// - `GET /drained?backend=B&before=V&timeout=MS` – waits until no request that was picked under a version below V
@@ -92,9 +93,13 @@ extension NginxProgram {
             local now = parts(backend)
             local standing = now[half]
             if standing then
-              local generation = cjson.decode(standing).generation
-              if generation > wanted.generation then return 409, now.text end
-              if generation == wanted.generation then return standing == text and 200 or 409, now.text end
+              local stands = cjson.decode(standing)
+              local epoch, newer = stands.epoch or 0, wanted.epoch or 0
+              if epoch > newer then return 409, now.text end
+              if epoch == newer then
+                if stands.generation > wanted.generation then return 409, now.text end
+                if stands.generation == wanted.generation then return standing == text and 200 or 409, now.text end
+              end
             end
             local version = now.version + 1
             local route = half == "route" and text or now.route or "null"

@@ -2,8 +2,10 @@ public import Delivery
 
 /// The weights of a backend, as the shared dictionary holds them.
 public struct NginxRoute: Sendable, Hashable, Codable {
-    /// Of the intent that set it; an older one is refused.
+    /// Of the intent that set it; an older one of the same epoch is refused.
     public var generation: Int
+    /// Of the intent that set it, whose predecessors are refused; `nil` without a lease, which is older than any.
+    public var epoch: Int64?
     /// The canary's part of `max`.
     public var canary: Int
     /// The whole.
@@ -27,6 +29,7 @@ public struct NginxRoute: Sendable, Hashable, Codable {
         self.init(
             generation: intent.generation, canary: intent.split.canary, max: intent.split.max,
             stableHash: intent.split.stableHash, canaryHash: intent.split.canaryHash)
+        epoch = intent.epoch > 0 ? intent.epoch : nil
     }
 
     /// The split that it makes.

@@ -52,6 +52,8 @@ struct WantedRollout: Sendable, Hashable, Codable {
     var rollout: RolloutName
     /// Of the last scale intent.
     var generation: Int
+    /// Of the last scale intent; `nil` without a lease.
+    var epoch: Int64?
     /// By pod-template-hash.
     var sets: [String: WantedSet]
 }

@@ -104,7 +104,13 @@ actor PodSupervisor {
     /// Makes the named sets want so many pods.
     func scale(_ intent: ScaleIntent) async throws(PlatformFailure) {
         var entry = wanted[intent.rollout] ?? .init(rollout: intent.rollout, generation: 0, sets: [:])
-        guard intent.generation >= entry.generation else {
+        guard intent.epoch >= entry.epoch ?? 0 else {
+            throw PlatformFailure(
+                .fenced,
+                "scale \(intent.generation) of \(intent.rollout) is of epoch \(intent.epoch), after \(entry.epoch ?? 0)",
+                generation: entry.generation)
+        }
+        guard intent.generation >= entry.generation || intent.epoch > entry.epoch ?? 0 else {
             throw PlatformFailure(
                 .staleGeneration,
                 "scale \(intent.generation) of \(intent.rollout) came after \(entry.generation)",
@@ -112,6 +118,7 @@ actor PodSupervisor {
         }
         for set in intent.sets where set.replicas > 0 { _ = try PodSpec(template: set.template) }
         entry.generation = intent.generation
+        entry.epoch = intent.epoch > 0 ? intent.epoch : nil
         for set in intent.sets { entry.sets[set.podTemplateHash] = set }
         try keep(entry)
         if announced[intent.rollout] == nil {

@@ -30,6 +30,24 @@ struct Serve: AsyncParsableCommand {
     @Option(help: "The loopback port of the API.")
     var port = 7070
 
+    @Option(help: "The cluster whose rollouts this instance controls, on the platform of this machine.")
+    var cluster = "default"
+
+    @Flag(
+        help: ArgumentHelp(
+            "Take the cluster from the platform that has it.",
+            discussion: "For one that is gone for good: what still runs there goes on, and nobody steers it any more."))
+    var moveCluster = false
+
+    @Flag(
+        help: ArgumentHelp(
+            "If another instance serves from the data directory, wait for its end and go on with its pods and traffic.",
+            discussion: """
+                The API is served meanwhile. An instance that is there but does not renew its leases is ended first. \
+                Without this, a data directory that is in use is an error.
+                """))
+    var standby = false
+
     @Option(help: "The name of this instance, which stands in the events that its controller writes.")
     var instance: String?
 
@@ -47,6 +65,10 @@ struct Serve: AsyncParsableCommand {
         guard (1...65535).contains(port) else {
             throw ValidationError("--port is \(port): give a port from 1 to 65535")
         }
+        guard RolloutName.isValidPlace(cluster) else {
+            throw ValidationError(
+                "--cluster is \"\(cluster)\": give at most 63 of a-z 0-9 - . that begin and end with a letter or digit")
+        }
         guard Set([port, platform.trafficPort, platform.prometheusPort]).count == 3 else {
             throw ValidationError("--port, --traffic-port and --prometheus-port must differ")
         }
@@ -62,8 +84,8 @@ struct Serve: AsyncParsableCommand {
         logger.logLevel = logLevel
         let data = DataDirectory(ledger.data)
         try FileManager.default.createDirectory(atPath: data.path, withIntermediateDirectories: true)
-        let lock = try InstanceLock(data)
-        defer { lock.release() }
+        let lock = standby ? try InstanceLock.ifFree(data) : try InstanceLock(data)
+        defer { lock?.release() }
         // What is wrong with the call is said before anything is started.
         let detours = try detours()
         let (local, prometheus) = try platform.platform(data, logger)
@@ -81,60 +103,73 @@ struct Serve: AsyncParsableCommand {
         let pool = PostgresPool(
             configuration.asLedgerService, options: PoolOptions(longestBackOff: .milliseconds(500)), logger: logger)
         let store = PostgresEventStore(pool: pool, logger: logger)
-
-        try await local.start()
-        try await prometheus?.start()
-
         let name = instance ?? ProcessInfo.processInfo.hostName
+        let identity = try PlatformIdentity.of(data)
+        try await bind(to: identity, data, through: pool)
+
         let mint: @Sendable () -> Identifier = { Mint.identifier() }
         let handler = CommandHandler<RolloutDecider>(store: store, mint: mint)
-        let clock = SystemControlClock()
-        var router: any TrafficRouter = local.router
-        var services: [any Service] = [store, Background { await local.run() }]
-        if let prometheus {
-            let discovery = PrometheusDiscovery(nginx: local.nginx, prometheus: prometheus, logger: logger)
-            router = DiscoveredRouter(local.router, for: discovery)
-            services += [Background { await prometheus.keepAlive() }, Background { await discovery.run() }]
-        }
-        let control = RolloutControl(
-            ports: RolloutControl.Ports(
-                store: store, handler: handler, workloads: local.workloads, router: router,
-                sources: [
-                    PrometheusMetricSource(
-                        client: TransferClient(), addresses: AddressBook(detours), now: { clock.now() })
-                ], clock: clock, mint: mint),
-            instance: name, logger: logger)
-        services.append(control)
-        services.append(PartitionKeeper(store: store, logger: logger))
-        let projectors = Projector.all(store: store, logger: logger)
-        services += projectors
         let sealer = try await seal.sealer(data, store, logger)
-        if let sealer { services.append(sealer) }
-        let api = Application(
-            router: buildAPI(
-                APIDependencies(
-                    handler: handler, store: store, views: LedgerRolloutViews(store), audit: LedgerAuditTrail(store),
-                    snapshots: LedgerRolloutSnapshots(store, logger: logger),
-                    now: { clock.now() }, mint: mint, instance: name, port: port,
-                    proofs: LedgerProver(store: store),
-                    whyNotReady: {
-                        do {
-                            _ = try await store.head()
-                            return nil
-                        } catch { return "the ledger cannot be reached: \(error)" }
-                    },
-                    gauges: {
-                        let projections = await ProjectionGauges.read(projectors)
-                        return await (sealer?.gauges() ?? []) + projections
-                    })),
-            configuration: .init(address: .hostname("127.0.0.1", port: port), serverName: "rollbook"),
-            logger: logger)
-        services.append(api)
-        logger.notice("rollbook serves", metadata: ["url": "http://127.0.0.1:\(port)", "instance": "\(name)"])
+        let projectors = Projector.all(store: store, logger: logger)
+        var leased: [(lease: String, service: any Service)] = []
+        for projector in projectors { leased.append(("projection/\(await projector.name)", projector)) }
+        if let sealer { leased.append(("sealer", sealer)) }
+        // Renewals stand in no line behind anybody's queries.
+        let leasePool = PostgresPool(
+            configuration.asLedgerService,
+            options: PoolOptions(maximumConnections: 2, longestBackOff: .milliseconds(500)), logger: logger)
+        let leaseTable = PostgresLeases(pool: leasePool)
+        // The port says that whoever had this name before is gone: one process on a machine has it.
+        let holder = LeaseHolder(
+            leases: leaseTable, holder: "\(name):\(port)@\(identity)", shards: Shards(cluster: cluster),
+            singles: leased.map(\.lease), sharesRollouts: lock != nil, clock: SystemControlClock(), logger: logger)
+        let seat = PlatformSeat(
+            local: local, prometheus: prometheus, detours: detours, store: store, handler: handler, holder: holder,
+            cluster: cluster, instance: name, mint: mint, logger: logger)
+        // Ends in the opposite order: leases are given back when nobody relies on them any more.
+        var services: [any Service] = [store, holder]
+        if let lock {
+            services += try await seat.begin(under: lock)
+        } else {
+            services.append(
+                Standby(data: data, leases: leaseTable, holder: holder, logger: logger) { lock in
+                    try await seat.begin(under: lock)
+                })
+        }
+        services.append(PartitionKeeper(store: store, logger: logger))
+        for (lease, service) in leased { services.append(WhileLeased(service, while: lease, of: holder)) }
+        services.append(
+            Application(
+                router: buildAPI(
+                    APIDependencies(
+                        handler: handler, store: store, views: LedgerRolloutViews(store),
+                        audit: LedgerAuditTrail(store), snapshots: LedgerRolloutSnapshots(store, logger: logger),
+                        now: { seat.clock.now() }, mint: mint, instance: name, port: port,
+                        proofs: LedgerProver(store: store),
+                        whyNotReady: {
+                            do {
+                                _ = try await store.head()
+                                return nil
+                            } catch { return "the ledger cannot be reached: \(error)" }
+                        },
+                        duties: { InstanceDuties(holder) },
+                        gauges: {
+                            let projections = await ProjectionGauges.read(projectors)
+                            return await (sealer?.gauges() ?? []) + projections
+                        })),
+                configuration: .init(address: .hostname("127.0.0.1", port: port), serverName: "rollbook"),
+                logger: logger))
+        logger.notice(
+            "rollbook serves",
+            metadata: [
+                "url": "http://127.0.0.1:\(port)", "instance": "\(name)", "cluster": "\(cluster)",
+                "platform": lock == nil ? "steered by another instance, standing by" : "steered from here",
+            ])
         try await ServiceGroup(
             configuration: .init(
                 services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         ).run()
+        await leasePool.close()
         await pool.close()
     }
 
@@ -142,6 +177,18 @@ struct Serve: AsyncParsableCommand {
     private static func check(_ port: Int, _ option: String, _ holder: String?) throws {
         if let holder {
             throw ServeFailure("port \(port) is taken by \(holder): end that, or give another \(option)")
+        }
+    }
+
+    /// Makes sure that the cluster is this machine's: pods and traffic of another one cannot be steered from here.
+    private func bind(to identity: String, _ data: DataDirectory, through pool: PostgresPool) async throws {
+        let place = "\(ProcessInfo.processInfo.hostName):\(data.path)"
+        let bound = try await ClusterBinding.bind(
+            cluster, to: identity, at: place, moving: moveCluster, through: pool)
+        guard bound.platform == identity else {
+            throw ServeFailure(
+                "cluster \(cluster) is the platform at \(bound.place) since \(bound.boundAt): give this one a --cluster "
+                    + "of its own, or --move-cluster if that platform is gone for good")
         }
     }
 

@@ -6,6 +6,7 @@ internal import Synchronization
 /// A router without a network: same promises, same contract suite; requests are what a test says.
 public final class InMemoryTrafficRouter: TrafficRouter, TrafficRouterStage {
     private struct Standing {
+        var epoch: Int64
         var generation: Int
         var split: TrafficSplit
         /// Grows with each change.
@@ -24,6 +25,7 @@ public final class InMemoryTrafficRouter: TrafficRouter, TrafficRouterStage {
         var underWay: [UUID: (rollout: RolloutName, version: Int)] = [:]
         var waiting: [UUID: Waiting] = [:]
         var routed: [RouteIntent] = []
+        var fenced = 0
         var stallsAtWeight: Int?
 
         func isBusy(_ rollout: RolloutName, before version: Int) -> Bool {
@@ -39,6 +41,9 @@ public final class InMemoryTrafficRouter: TrafficRouter, TrafficRouterStage {
     /// Every intent that the data plane took, in order, without repeats.
     public var routed: [RouteIntent] { state.withLock { $0.routed } }
 
+    /// How many intents came too late: of an epoch that was over.
+    public var fenced: Int { state.withLock { $0.fenced } }
+
     /// Has intents with this weight hang before they reach the data plane, until they are given up.
     public func stall(atWeight weight: Int?) { state.withLock { $0.stallsAtWeight = weight } }
 
@@ -50,6 +55,7 @@ public final class InMemoryTrafficRouter: TrafficRouter, TrafficRouterStage {
         let version = try state.withLock { state in Self.put(intent, into: &state) }.get()
         try await drained(intent.rollout, before: version)
         let standing = state.withLock { $0.standing[intent.rollout] }
+        if let standing, standing.epoch > intent.epoch { throw Self.fenced(by: standing) }
         guard let standing, standing.generation == intent.generation else {
             throw PlatformFailure(.staleGeneration, "overtaken", generation: standing?.generation)
         }
@@ -67,8 +73,16 @@ public final class InMemoryTrafficRouter: TrafficRouter, TrafficRouterStage {
             detail: "in memory, version \(standing.version)")
     }
 
+    private static func fenced(by standing: Standing) -> PlatformFailure {
+        PlatformFailure(.fenced, "epoch \(standing.epoch) is in force", generation: standing.generation)
+    }
+
     private static func put(_ intent: RouteIntent, into state: inout State) -> Result<Int, PlatformFailure> {
-        if let now = state.standing[intent.rollout] {
+        if let now = state.standing[intent.rollout], now.epoch >= intent.epoch {
+            if now.epoch > intent.epoch {
+                state.fenced += 1
+                return .failure(fenced(by: now))
+            }
             if now.generation == intent.generation, now.split == intent.split { return .success(now.version) }
             guard now.generation < intent.generation else {
                 return .failure(
@@ -77,7 +91,7 @@ public final class InMemoryTrafficRouter: TrafficRouter, TrafficRouterStage {
         }
         let version = (state.standing[intent.rollout]?.version ?? 0) + 1
         state.standing[intent.rollout] = Standing(
-            generation: intent.generation, split: intent.split, version: version)
+            epoch: intent.epoch, generation: intent.generation, split: intent.split, version: version)
         state.routed.append(intent)
         return .success(version)
     }

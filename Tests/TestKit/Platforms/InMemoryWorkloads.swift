@@ -16,7 +16,7 @@ public final class InMemoryWorkloads: Workloads, WorkloadsStage {
     }
 
     private struct State {
-        var generations: [RolloutName: Int] = [:]
+        var standing: [RolloutName: (epoch: Int64, generation: Int)] = [:]
         var sets: [RolloutName: [String: PodSet]] = [:]
         var watchers: [UUID: AsyncStream<PodObservation>.Continuation] = [:]
     }
@@ -76,15 +76,20 @@ public final class InMemoryWorkloads: Workloads, WorkloadsStage {
     }
 
     private func scale(_ intent: ScaleIntent, in state: inout State) -> Result<Void, PlatformFailure> {
-        let standing = state.generations[intent.rollout] ?? 0
-        guard intent.generation >= standing else {
+        let standing = state.standing[intent.rollout] ?? (0, 0)
+        guard intent.epoch >= standing.epoch else {
             return .failure(
-                PlatformFailure(.staleGeneration, "generation \(standing) is in force", generation: standing))
+                PlatformFailure(.fenced, "epoch \(standing.epoch) is in force", generation: standing.generation))
+        }
+        guard (intent.epoch, intent.generation) >= standing else {
+            return .failure(
+                PlatformFailure(
+                    .staleGeneration, "generation \(standing.generation) is in force", generation: standing.generation))
         }
         guard !intent.sets.contains(where: { $0.replicas > 0 && kind(of: $0.template) == .unusable }) else {
             return .failure(PlatformFailure(.rejected, "the template cannot be run"))
         }
-        state.generations[intent.rollout] = intent.generation
+        state.standing[intent.rollout] = (intent.epoch, intent.generation)
         for wanted in intent.sets {
             var set = state.sets[intent.rollout]?[wanted.podTemplateHash] ?? PodSet(wanted: wanted)
             set.wanted = wanted

@@ -102,4 +102,67 @@ extension TrafficRouterContract {
             },
         ]
     }
+
+    static var epochs: [TrafficRouterContract] {
+        [
+            TrafficRouterContract("a newer epoch is obeyed at any generation, and the one before it at none") { stage in
+                try await stage.carryOut(SampleTraffic.intent(5, 50, epoch: 1, on: stage))
+                let taken = SampleTraffic.intent(3, 0, epoch: 2, on: stage)
+                try await stage.carryOut(taken)
+                for (generation, epoch) in [(3, 1), (6, 1), (9, 0)] as [(Int, Int64)] {
+                    try await stage.fences(SampleTraffic.intent(generation, 50, epoch: epoch, on: stage))
+                }
+                try await stage.stands(taken)
+                try Demand.same(try await stage.request(to: SampleTraffic.rollout), SampleTraffic.stable)
+                try await stage.refuses(SampleTraffic.intent(2, 50, epoch: 2, on: stage), for: 3)
+                try await stage.carryOut(SampleTraffic.intent(4, 50, epoch: 2, on: stage))
+            },
+            TrafficRouterContract("the intent in force, under a newer epoch, fences its earlier sender off") { stage in
+                try await stage.carryOut(SampleTraffic.intent(5, 50, epoch: 1, on: stage))
+                let taken = SampleTraffic.intent(5, 50, epoch: 2, on: stage)
+                try await stage.carryOut(taken)
+                try await stage.carryOut(taken)
+                try await stage.fences(SampleTraffic.intent(5, 50, epoch: 1, on: stage))
+                try await stage.fences(SampleTraffic.intent(6, 0, epoch: 1, on: stage))
+                try await stage.stands(taken)
+            },
+            TrafficRouterContract("each rollout has an epoch of its own") { stage in
+                try await stage.carryOut(SampleTraffic.intent(1, 0, epoch: 9, on: stage))
+                let other = SampleTraffic.intent(1, 50, epoch: 1, for: SampleTraffic.other, on: stage)
+                try await stage.carryOut(other)
+                try await stage.stands(other)
+            },
+            TrafficRouterContract("an instance that comes later fences off whom the one before it did") { stage in
+                let before = SampleTraffic.intent(8, 0, epoch: 3, on: stage)
+                try await stage.carryOut(before)
+                let later = try await stage.again()
+                try await stage.fences(SampleTraffic.intent(9, 50, epoch: 2, on: stage), by: later)
+                try await stage.fences(SampleTraffic.intent(9, 50, on: stage), by: later)
+                try await stage.stands(before)
+                try Demand.same(try await later.route(before).split, before.split)
+            },
+            TrafficRouterContract("one whose epoch ends while it waits is told so, and not that it is obeyed") {
+                stage in
+                try await stage.carryOut(SampleTraffic.intent(1, 50, epoch: 1, on: stage))
+                let held = try await stage.hold(at: SampleTraffic.canary, of: SampleTraffic.rollout)
+                let late = Attempt(SampleTraffic.intent(2, 20, epoch: 1, on: stage), on: stage)
+                try await Demand.comes("the late intent is under way") {
+                    try await stage.router.observe(SampleTraffic.rollout)?.generation == 2
+                }
+                let newer = SampleTraffic.intent(1, 0, epoch: 2, on: stage)
+                let taken = Attempt(newer, on: stage)
+                try await Demand.comes("the successor's intent is in force") {
+                    try await stage.router.observe(SampleTraffic.rollout)?.generation == 1
+                }
+                await held.letGo()
+                try Demand.same(try await taken.value().split, newer.split)
+                do {
+                    let seen = try await late.value()
+                    throw ContractBreach("fenced off, but answered \(seen)")
+                } catch let failure as PlatformFailure {
+                    try Demand.same(failure.code, .fenced)
+                }
+            },
+        ]
+    }
 }

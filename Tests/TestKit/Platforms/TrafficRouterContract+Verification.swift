@@ -91,7 +91,7 @@ extension TrafficRouterContract {
 }
 
 /// A route call under way.
-private final class Attempt: Sendable {
+final class Attempt: Sendable {
     private let task: Task<RouteObservation, any Error>
     private let ended = Mutex(false)
 

@@ -13,7 +13,7 @@ public struct TrafficRouterContract: Sendable, CustomStringConvertible {
     }
 
     /// Every clause.
-    public static var clauses: [TrafficRouterContract] { generations + verification }
+    public static var clauses: [TrafficRouterContract] { generations + epochs + verification }
 }
 
 /// A router with a data plane behind it, and hands that reach into that data plane as the world does.
@@ -56,13 +56,15 @@ public enum SampleTraffic {
 
     /// An intent of `generation` that gives the canary `weight` of `max`.
     static func intent(
-        _ generation: Int, _ weight: Int, of max: Int = 100, for rollout: RolloutName = rollout,
+        _ generation: Int, _ weight: Int, of max: Int = 100, epoch: Int64 = 0, for rollout: RolloutName = rollout,
         on stage: any TrafficRouterStage
     ) -> RouteIntent {
-        RouteIntent(
+        var intent = RouteIntent(
             rollout: rollout, generation: generation,
             split: TrafficSplit(canary: weight, max: max, stableHash: stable, canaryHash: canary),
             routing: stage.routing(of: rollout))
+        intent.epoch = epoch
+        return intent
     }
 }
 
@@ -85,6 +87,17 @@ extension TrafficRouterStage {
             try Demand.same(failure.code, .staleGeneration, line: line)
             try Demand.same(failure.generation, generation, line: line)
             try Demand.that(!failure.canRetry, "a stale intent must not be tried again", line: line)
+        }
+    }
+
+    /// Demands that `intent` is refused because its sender's time is over.
+    func fences(_ intent: RouteIntent, by router: (any TrafficRouter)? = nil, line: UInt = #line) async throws {
+        do {
+            let seen = try await (router ?? self.router).route(intent)
+            throw ContractBreach("accepted, but its epoch is over: \(seen)", line: line)
+        } catch let failure as PlatformFailure {
+            try Demand.same(failure.code, .fenced, line: line)
+            try Demand.that(!failure.canRetry, "a fenced intent must not be tried again", line: line)
         }
     }
 

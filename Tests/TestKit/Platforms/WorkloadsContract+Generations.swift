@@ -92,4 +92,43 @@ extension WorkloadsContract {
             },
         ]
     }
+
+    static var epochs: [WorkloadsContract] {
+        [
+            WorkloadsContract("a newer epoch is obeyed at any generation, and the one before it at none") { stage in
+                try await stage.watched { pods in
+                    try await stage.workloads.scale(stage.intent(5, ["aaa": 1], epoch: 1))
+                    try await pods.comes("aaa") { $0.isWhole(1) }
+                    try await stage.workloads.scale(stage.intent(3, ["aaa": 2], epoch: 2))
+                    try await pods.comes("aaa") { $0.isWhole(2) }
+                    for (generation, epoch) in [(3, 1), (6, 1), (9, 0)] as [(Int, Int64)] {
+                        let late = stage.intent(generation, ["aaa": 0, "bbb": 1], epoch: epoch)
+                        let refusal = try await stage.refuses(late, .fenced)
+                        try Demand.that(!refusal.canRetry, "a fenced intent must not be tried again")
+                    }
+                    _ = try await stage.refuses(stage.intent(2, ["aaa": 0], epoch: 2), .staleGeneration)
+                    try await stage.workloads.scale(stage.intent(1, ["ccc": 1], epoch: 3))
+                    try await pods.comes("ccc") { $0.isWhole(1) }
+                    try Demand.same(pods.all("aaa").last?.isWhole(2), true)
+                    try Demand.that(pods.all("bbb").isEmpty, "set bbb was made")
+                    try await stage.workloads.scale(stage.intent(1, ["bbb": 1], for: SamplePods.other, epoch: 1))
+                    try await pods.comes("bbb", of: SamplePods.other) { $0.isWhole(1) }
+                }
+            },
+            WorkloadsContract("an instance that comes later fences off whom the one before it did") { stage in
+                try await stage.watched { pods in
+                    try await stage.workloads.scale(stage.intent(4, ["aaa": 1], epoch: 2))
+                    try await pods.comes("aaa") { $0.isWhole(1) }
+                }
+                let later = try await stage.again()
+                try await stage.watched(later) { pods in
+                    try await pods.comes("aaa") { $0.isWhole(1) }
+                    _ = try await stage.refuses(stage.intent(9, ["aaa": 0], epoch: 1), .fenced, by: later)
+                    try await later.scale(stage.intent(4, ["aaa": 1], epoch: 3))
+                    try await later.scale(stage.intent(5, ["aaa": 2], epoch: 3))
+                    try await pods.comes("aaa") { $0.isWhole(2) }
+                }
+            },
+        ]
+    }
 }

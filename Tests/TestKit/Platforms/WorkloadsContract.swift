@@ -15,7 +15,7 @@ public struct WorkloadsContract: Sendable, CustomStringConvertible {
     }
 
     /// Every clause.
-    public static var clauses: [WorkloadsContract] { sizes + generations + readiness }
+    public static var clauses: [WorkloadsContract] { sizes + generations + epochs + readiness }
 }
 
 /// A platform that runs nothing yet, and hands that reach into it as the world does.
@@ -51,15 +51,17 @@ public enum SamplePods {
 extension WorkloadsStage {
     func intent(
         _ generation: Int, _ sizes: [String: Int], _ kind: SamplePods.Kind = .ready,
-        for rollout: RolloutName = SamplePods.rollout, minReadySeconds: Int = 0
+        for rollout: RolloutName = SamplePods.rollout, minReadySeconds: Int = 0, epoch: Int64 = 0
     ) -> ScaleIntent {
-        ScaleIntent(
+        var intent = ScaleIntent(
             rollout: rollout, generation: generation,
             sets: sizes.sorted { $0.key < $1.key }.map { hash, replicas in
                 WantedSet(
                     podTemplateHash: hash, revision: 1, replicas: replicas, template: template(kind),
                     minReadySeconds: minReadySeconds)
             })
+        intent.epoch = epoch
+        return intent
     }
 
     /// Demands that `intent` is refused with `code`.

@@ -71,15 +71,11 @@ public actor Sealer: Service {
         return max(0, head.value - position.value)
     }
 
-    /// Seals until the task is cancelled or a shutdown begins.
+    /// Seals until the task is cancelled, a shutdown begins, or it cannot be done here (``halt``).
     public func run() async throws {
         await cancelWhenGracefulShutdown {
             var failures = 0
-            while !Task.isCancelled {
-                guard await self.halt == nil else {
-                    await BackOff.pause(after: 6)
-                    continue
-                }
+            while !Task.isCancelled, await self.halt == nil {
                 do {
                     let sealed = try await self.seal()
                     failures = 0
