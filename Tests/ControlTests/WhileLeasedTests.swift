@@ -99,15 +99,7 @@ private struct Stage {
 
     /// Moves time by a second, and waits until each of `instances` has taken its turn.
     func tick(_ instances: [Instance]) async throws {
-        clock.advance(.seconds(1))
-        let now = clock.now()
-        let names = Set(instances.map(\.name))
-        let came = try await eventually {
-            let present = try await base.list(under: "instance/")
-            return clock.now() == now
-                && Set(present.filter { $0.remaining > .milliseconds(2500) }.map(\.holder)).isSuperset(of: names)
-        }
-        #expect(came, "every instance takes its turn")
+        #expect(try await clock.tick(instances.map(\.name), base), "every instance takes its turn")
     }
 
     /// Moves time until `fact` holds.
