@@ -54,6 +54,7 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CLibpq", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CLibz", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CLibcurl", linkerSettings: [.linkedLibrary("curl")]),
         .target(name: "CLinux"),
 
@@ -77,7 +78,9 @@ let package = Package(
         tests("PostgresTests", ["Postgres", "TestKit"]),
         room("Transparency", [crypto], exclude: ["FORMAT.md"]),
         tests("TransparencyTests", ["Transparency", crypto], exclude: ["check.py"]),
-        room("Ledger", ["Postgres", "Delivery", "EventSourcing", "Transparency", crypto, logging, serviceLifecycle]),
+        room(
+            "Ledger",
+            ["CLibz", "Postgres", "Delivery", "EventSourcing", "Transparency", crypto, logging, serviceLifecycle]),
         tests(
             "LedgerTests",
             ["Ledger", "Postgres", "EventSourcing", "Delivery", "Transparency", "TestKit", crypto, logging]),

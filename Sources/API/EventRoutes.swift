@@ -47,6 +47,8 @@ struct EventRoutes: Sendable {
             } else {
                 start = try await store.head()
             }
+            // What cannot be read is said before the stream begins.
+            _ = try await store.readAll(after: start, before: nil, filter: EventFilter(), backwards: false, limit: 1)
             return EventStreamReply.response(request) { writer in
                 for await batch in store.follow(after: start, batchSize: 100).cancelOnGracefulShutdown() {
                     for recorded in batch where filter.matches(recorded) {

@@ -232,6 +232,8 @@ extension APIProblem {
                 "\(stream) is at version \(actual), not \(expected): try again", retry: true)
         case .commandReused(let command, let stream):
             reused(command, stream)
+        case .archived(let why):
+            ProblemDocument("archived", 410, "The events stand in an archive", why)
         case .rejected(let why):
             ProblemDocument("rejected", 500, "The ledger does not accept what was to be recorded", why)
         }

@@ -83,6 +83,8 @@ public enum EventStoreFailure: Error, Sendable, Equatable {
     case rejected(String)
     /// A lease that the append named is held by somebody else.
     case fenced(String)
+    /// What was asked for stands in an archive and not in the store: it has to be brought back first.
+    case archived(String)
     /// The command's id was given before, on this stream, for another order.
     case commandReused(Identifier, stream: StreamName)
 }

@@ -34,6 +34,18 @@ public struct JSONText {
         if let problem { throw problem }
     }
 
+    /// Where the JSON value that begins at `start` (after white space) ends: the offset behind its last byte.
+    ///
+    /// - Throws: ``Problem``, with an offset into `bytes`.
+    public static func end(
+        ofValueIn bytes: UnsafeBufferPointer<UInt8>, from start: Int
+    ) throws(Problem) -> Int {
+        var scan = JSONText(bytes: bytes)
+        scan.at = start
+        try scan.value()
+        return scan.at
+    }
+
     private init(bytes: UnsafeBufferPointer<UInt8>) { self.bytes = bytes }
 
     private var next: UInt8? { at < bytes.count ? bytes[at] : nil }

@@ -80,6 +80,7 @@ struct RollbookBench: AsyncParsableCommand {
 /// What is measured; each has a file of its own.
 enum Scenario: String, CaseIterable, ExpressibleByArgument {
     case append
+    case `import`
     case readAll = "read-all"
     case rebuild
     case follow
@@ -90,7 +91,7 @@ enum Scenario: String, CaseIterable, ExpressibleByArgument {
     /// Whether it begins with an empty log of its own; the others read one that is full.
     var writes: Bool {
         switch self {
-        case .append, .follow, .asOf: true
+        case .append, .import, .follow, .asOf: true
         case .readAll, .rebuild, .audit, .verify: false
         }
     }
@@ -98,6 +99,7 @@ enum Scenario: String, CaseIterable, ExpressibleByArgument {
     func run(_ bed: BenchBed, _ plan: BenchPlan) async throws {
         switch self {
         case .append: try await AppendScenario(bed: bed, plan: plan).run()
+        case .import: try await ImportScenario(bed: bed, plan: plan).run()
         case .readAll: try await ReadAllScenario(bed: bed, plan: plan).run()
         case .rebuild: try await RebuildScenario(bed: bed, plan: plan).run()
         case .follow: try await FollowScenario(bed: bed, plan: plan).run()

@@ -93,6 +93,7 @@ struct Caller: Sendable {
                 case .fenced: return refused(id, "fenced")
                 case .unavailable(let words): return refused(id, "unavailable: \(words.oneLine)")
                 case .rejected(let words): return refused(id, "rejected: \(words.oneLine)")
+                case .archived(let words): return refused(id, "archived: \(words.oneLine)")
                 case .commandReused: return refused(id, "reused")
                 }
             }

@@ -14,6 +14,6 @@ struct Rollbook: AsyncParsableCommand {
             Apply.self, Lint.self, Get.self, List.self, SetVerb.self, Promote.self, Abort.self, Retry.self, Undo.self,
             Pause.self, Resume.self, Status.self, History.self, Audit.self, Replay.self, Serve.self, Migrate.self,
             Down.self, Rebuild.self, Verify.self, Prove.self, VerifyProof.self, Keygen.self, RotateKey.self,
-            BeginEpoch.self,
+            BeginEpoch.self, Export.self, Import.self, Archive.self, Subject.self, Erase.self,
         ])
 }

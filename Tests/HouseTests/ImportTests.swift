@@ -9,7 +9,7 @@ import Testing
     private static let arrows: [String: [String]] = [
         "EventSourcing": [], "Conditions": [], "Analysis": ["Conditions"], "Delivery": ["EventSourcing", "Analysis"],
         "Control": ["Delivery"], "Postgres": ["CLibpq"], "Transparency": [],
-        "Ledger": ["Postgres", "Delivery", "Transparency"], "Transfer": ["CLibcurl"],
+        "Ledger": ["CLibz", "Postgres", "Delivery", "Transparency"], "Transfer": ["CLibcurl"],
         "MetricSources": ["Transfer", "Delivery"], "LocalPlatform": ["CLinux", "Transfer", "Delivery"],
         "API": ["Delivery"],
         "rollbook": ["API", "Control", "Ledger", "LocalPlatform", "MetricSources"], "payments-api": ["CLinux"],

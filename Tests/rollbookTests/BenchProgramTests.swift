@@ -35,6 +35,12 @@ import Testing
         }
     }
 
+    @Test func `an import is measured against COPY of the same rows`() async throws {
+        let lines = try await lines("import")
+        #expect(lines.map(\.scenario) == ["import"])
+        #expect(lines[0].events == 2000 && (lines[0].ratio?.min ?? 0) > 0)
+    }
+
     @Test func `questions of auditors and about the past are timed`() async throws {
         let lines = try await lines("audit", "as-of", "follow")
         let audit = lines.filter { $0.scenario == "audit" }

@@ -137,6 +137,7 @@ public struct LedgerProver: Proofs {
             ORDER BY e.position
             """)
         guard rows.count == address.width else {
+            try await ArchiveTable.check(first...first + Int64(address.width) - 1, connection)
             throw SealHalt("events from position \(first) on are missing; run `rollbook verify`")
         }
         var bundle: [UInt8] = []

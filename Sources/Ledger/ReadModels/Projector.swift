@@ -240,6 +240,11 @@ public actor Projector: Service {
                     projection: model.name,
                     reason: "its rows are those of a newer build; run that one, or make the rows anew"))
         }
+        // Nothing is archived that a projection has yet to read, unless it was reset since.
+        if let range = try await ArchiveTable.ranges(in: found.position.value + 1...Int64.max, store.pool).first {
+            throw try await stop(
+                ProjectionHalt(projection: model.name, position: found.position, reason: "\(range.words)"))
+        }
         place = found
         reached.raise(to: found.position)
         return found

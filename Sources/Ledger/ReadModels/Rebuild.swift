@@ -43,6 +43,7 @@ public struct Rebuild: Sendable {
     public func run(
         comparing: Bool = false, progress: @escaping @Sendable (RebuildProgress) -> Void
     ) async throws -> RebuildReport {
+        try await ArchiveTable.check(1...Int64.max, store.pool)
         let alone = try await PostgresConnection.connect(store.pool.configuration)
         do {
             try await claimAlone(alone)

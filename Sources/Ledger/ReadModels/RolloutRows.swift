@@ -76,6 +76,7 @@ struct RolloutRows: ReadModel {
             guard let name = names.streams[stream] ?? nil else { continue }
             missing.append(Earlier(stream: stream, through: version - 1, name: name))
         }
+        try await ArchiveTable.check(missing.map { ($0.stream, $0.through) }, connection)
         // By stream, since rollouts that began together lie together.
         missing.sort { $0.stream < $1.stream }
         try await read(missing, through: connection)

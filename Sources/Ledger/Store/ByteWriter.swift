@@ -14,6 +14,8 @@ struct ByteWriter {
 
     mutating func raw(_ more: [UInt8]) { bytes.append(contentsOf: more) }
 
+    mutating func raw(_ more: UnsafeRawBufferPointer) { bytes.append(contentsOf: more) }
+
     mutating func uuid(_ uuid: UUID) { withUnsafeBytes(of: uuid.uuid) { bytes.append(contentsOf: $0) } }
 
     /// What `write` adds, with the number of its bytes before it.
@@ -21,8 +23,12 @@ struct ByteWriter {
         let place = bytes.count
         int32(0)
         write(&self)
-        let length = Int32(bytes.count - place - 4)
-        withUnsafeBytes(of: length.bigEndian) { source in
+        replace(int32: Int32(bytes.count - place - 4), at: place)
+    }
+
+    /// Puts another number in the place of one that was written before.
+    mutating func replace(int32 value: Int32, at place: Int) {
+        withUnsafeBytes(of: value.bigEndian) { source in
             for offset in 0..<4 { bytes[place + offset] = source[offset] }
         }
     }

@@ -70,7 +70,11 @@ public struct PostgresEventStore: EventStore, Service {
     public func read(
         _ stream: StreamName, after: StreamVersion, limit: Int
     ) async throws(EventStoreFailure) -> [RecordedEvent] {
-        try await reading { try await Self.read(stream, after: after, limit: limit, through: pool) }
+        try await reading {
+            let page = try await Self.read(stream, after: after, limit: limit, through: pool)
+            try await ArchiveTable.check(page, after: after, pool)
+            return page
+        }
     }
 
     /// Reads the log.
@@ -79,11 +83,34 @@ public struct PostgresEventStore: EventStore, Service {
     ) async throws(EventStoreFailure) -> [RecordedEvent] {
         guard limit > 0 else { return [] }
         return try await reading {
-            try await FilteredRead(
+            let page = try await FilteredRead(
                 filter: filter, after: after.value, through: (before?.value ?? .max) - 1, backwards: backwards,
                 pool: pool
             ).events(limit)
+            try await checkArchives(page, after, before, filter, backwards, limit)
+            return page
         }
+    }
+
+    /// Fails if a page passes over events that stand in an archive: an unfiltered one shows that by itself.
+    private func checkArchives(
+        _ page: [RecordedEvent], _ after: GlobalPosition, _ before: GlobalPosition?, _ filter: EventFilter,
+        _ backwards: Bool, _ limit: Int
+    ) async throws {
+        var (low, high) = (after.value + 1, (before?.value ?? .max) - 1)
+        if page.count == limit, let last = page.last?.position.value {
+            if backwards { low = last } else { high = last }
+        }
+        if filter == EventFilter() {
+            if let first = page.first?.position.value, let last = page.last?.position.value {
+                let isWhole = abs(last - first) == Int64(page.count) - 1
+                if isWhole, backwards ? (page.count == limit || last == low) : first == low { return }
+            } else if before == nil {
+                return  // Behind the last event, which always stands in the log.
+            }
+        }
+        guard low <= high else { return }
+        try await ArchiveTable.check(low...high, pool)
     }
 
     /// The last position.

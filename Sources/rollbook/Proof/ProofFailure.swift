@@ -31,6 +31,10 @@ struct ProofFailure: Error {
     private init(_ error: any Error) {
         switch error {
         case let failure as ProofFailure: self = failure
+        case let failure as ArchiveFailure: self.init("\(failure)", Exit.refused)
+        case EventStoreFailure.archived(let why): self.init(why, Exit.refused)
+        case let failure as SubjectDirectory.Failure: self.init("\(failure)", Exit.badInput)
+        case let failure as ImportFailure: self.init("\(failure)", Exit.badInput)
         case ProofDocument.Problem.invalid: self.init("\(error)", Exit.refused)
         case is ProofDocument.Problem, is SignedNote.Problem, is SigningFailure: self.init("\(error)", Exit.badInput)
         case is PostgresError, is EventStoreFailure, is ServeFailure: self.init("\(error)", Exit.unreachable)

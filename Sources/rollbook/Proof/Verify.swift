@@ -25,6 +25,13 @@ struct Verify: AsyncParsableCommand {
         name: .customLong("key"), help: "A verifier key that is trusted, or a file that holds one; may be repeated.")
     var keys: [String] = []
 
+    @Option(
+        name: .customLong("archive"),
+        help: ArgumentHelp(
+            "The folder of the archive files, whose events are then looked at too; without it, the tree is believed of them.",
+            valueName: "folder"))
+    var archives: String?
+
     @Option(name: [.short, .long], help: "json, for programs.")
     var output: Rebuild.Format = .text
 
@@ -38,7 +45,7 @@ struct Verify: AsyncParsableCommand {
             let pool = PostgresPool(configuration.asLedgerService)
             let started = ContinuousClock.now
             let report = try await LedgerVerifier(store: PostgresEventStore(pool: pool)).verify(
-                against: outside, trusting: trusted)
+                against: outside, trusting: trusted, archives: archives)
             await pool.close()
             let seconds = (ContinuousClock.now - started) / .seconds(1)
             switch output {
@@ -58,6 +65,9 @@ struct Verify: AsyncParsableCommand {
             "read \(report.events) events, up to position \(report.through); \(report.sealed) are under a signed tree head",
             "compared \(report.storedHeads) stored tree heads and \(report.outsideHeads) from outside; root \(report.root)",
         ]
+        if report.archived > 0 {
+            lines.append("\(report.archived) more stand in archives; looked at \(report.archives) archive files")
+        }
         lines += report.remarks.map { "note: \($0)" }
         guard let first = report.findings.first else { return lines + ["intact"] }
         lines.append("NOT INTACT: the first bad position is \(place(first))")

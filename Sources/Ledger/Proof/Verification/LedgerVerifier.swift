@@ -23,6 +23,8 @@ public struct LedgerVerifier: Sendable {
         var heads: [TreeTables.StoredHead]
         /// The position at which each epoch after the first began.
         var epochs: [(epoch: Int, first: Int64)]
+        /// The ranges that stand in files, and in the log only in part.
+        var archives: [ArchivedRange]
     }
 
     /// Verifies the log: all of it, or up to the largest head that was held outside.
@@ -31,10 +33,12 @@ public struct LedgerVerifier: Sendable {
     ///   - outside: Heads that were kept where nobody who can write the database can reach them.
     ///   - keys: Keys that are trusted; without any, the key of the first stored head is believed, which shows mistakes
     ///     but not a forger.
+    ///   - archives: The folder of the archive files, whose events are then looked at as well; without it, of what only
+    ///     the files have the tree is believed.
     ///   - progress: Told now and then how many events were read.
     /// - Throws: `PostgresError`, `EventStoreFailure`, ``SealHalt`` (an announcement of a key that cannot be read).
     public func verify(
-        against outside: [SignedTreeHead] = [], trusting keys: [VerifierKey] = [],
+        against outside: [SignedTreeHead] = [], trusting keys: [VerifierKey] = [], archives: String? = nil,
         progress: @escaping @Sendable (Int64) -> Void = { _ in }
     ) async throws -> VerifyReport {
         let wanted = outside.map(\.head.size).max()
@@ -42,7 +46,7 @@ public struct LedgerVerifier: Sendable {
         let through = min(frame.length, wanted ?? .max)
         let sizes = Set(frame.heads.map(\.size) + outside.map(\.head.size)).filter { $0 > 0 && $0 <= through }.sorted()
         let chunks = try await chunks(through: through, frame, sizes, progress)
-        var fold = VerificationFold(through: through)
+        var fold = VerificationFold(through: through, archivedFrom: frame.archives.first?.positions.lowerBound)
         for chunk in chunks { fold.add(chunk) }
         var report = fold.report(sealed: min(frame.sealed, through))
         report.findings += try await upperTiles(fold.chunkRoots, frame, through)
@@ -53,6 +57,7 @@ public struct LedgerVerifier: Sendable {
                     "\(frame.sealed) events were sealed, and the log has \(frame.length)"))
         }
         try await compare(frame, outside, keys, fold, &report)
+        try await look(at: frame.archives, in: archives, through, &report)
         report.sort()
         return report
     }
@@ -73,7 +78,8 @@ public struct LedgerVerifier: Sendable {
             return Frame(
                 length: max(try row.get(0), try row.get(1)), sealed: try row.get(2),
                 edges: try await TreeTables.edges(connection),
-                heads: try await TreeTables.heads(upTo: wanted ?? .max, connection), epochs: epochs)
+                heads: try await TreeTables.heads(upTo: wanted ?? .max, connection), epochs: epochs,
+                archives: try await ArchiveTable.ranges(connection))
         }
     }
 
@@ -99,7 +105,7 @@ public struct LedgerVerifier: Sendable {
                             let last = min(first + VerifiedChunk.width, through)
                             let task = VerifiedChunk.Task(
                                 index: index, last: last, wantedSizes: sizes.filter { $0 > first && $0 <= last },
-                                sealed: frame.sealed, edges: frame.edges)
+                                sealed: frame.sealed, edges: frame.edges, archives: frame.archives.map(\.positions))
                             let chunk = try await ChunkReader.read(task, names: names, connection)
                             done.append(chunk)
                             progress(queue.count(chunk.events))
@@ -111,6 +117,36 @@ public struct LedgerVerifier: Sendable {
             var chunks: [VerifiedChunk] = []
             for try await some in group { chunks += some }
             return chunks.sorted { $0.task.index < $1.task.index }
+        }
+    }
+
+    // MARK: - The archives
+
+    /// Looks at the files of archived ranges, or says that it did not.
+    private func look(
+        at archives: [ArchivedRange], in folder: String?, _ through: Int64, _ report: inout VerifyReport
+    ) async throws {
+        for range in archives where range.positions.lowerBound <= through {
+            guard let folder else {
+                report.remarks.append(
+                    "positions \(range.positions.lowerBound) to \(range.positions.upperBound) stand in \(range.file): what is "
+                        + "not in the log was taken from the tiles of the tree; give --archive FOLDER to look at the file"
+                )
+                continue
+            }
+            let path = folder + "/" + range.file
+            do {
+                guard try ArchiveReader(path: path).sum() == range.sha256 else {
+                    throw ArchiveFailure("\(path) is not the file that was archived: it has another SHA-256")
+                }
+                _ = try await ArchiveCheck(store).run(path, range.positions) { _ in }
+                report.archives += 1
+            } catch let failure as ArchiveFailure {
+                report.findings.append(
+                    .init(
+                        .archive, at: failure.position ?? range.positions.lowerBound,
+                        through: range.positions.upperBound, failure.description))
+            }
         }
     }
 
@@ -289,8 +325,13 @@ struct VerificationFold {
     private var findings: [VerifyReport.Finding] = []
     private var moreFindings = 0
     private var events: Int64 = 0
+    private var archived: Int64 = 0
+    private let archivedFrom: Int64?
 
-    init(through: Int64) { self.through = through }
+    init(through: Int64, archivedFrom: Int64? = nil) {
+        self.through = through
+        self.archivedFrom = archivedFrom
+    }
 
     /// The root of the log of `size` events, for a size that was asked for.
     func root(at size: Int64) -> MerkleHash? { roots[size] }
@@ -313,7 +354,9 @@ struct VerificationFold {
         }
         for (stream, span) in chunk.streams {
             let expected = versions[stream, default: 0] + 1
-            if span.firstVersion != expected {
+            // What stands in an archive is missing from its stream; the tree says that nothing else is.
+            let isArchived = span.firstVersion > expected && archivedFrom ?? .max <= span.firstPosition
+            if span.firstVersion != expected, !isArchived {
                 findings.append(
                     .init(
                         .version, at: span.firstPosition,
@@ -331,6 +374,7 @@ struct VerificationFold {
         lastTime = chunk.lastTime ?? lastTime
         lastEpoch = chunk.lastEpoch ?? lastEpoch
         events += chunk.events
+        archived += chunk.archived
         findings += chunk.findings
         moreFindings += chunk.moreFindings
     }
@@ -339,7 +383,8 @@ struct VerificationFold {
     func report(sealed: Int64) -> VerifyReport {
         VerifyReport(
             through: through, events: events, sealed: sealed, storedHeads: 0, outsideHeads: 0,
-            root: frontier.root.base64, findings: findings, moreFindings: moreFindings, remarks: [])
+            root: frontier.root.base64, findings: findings, moreFindings: moreFindings, remarks: [],
+            archived: archived)
     }
 }
 

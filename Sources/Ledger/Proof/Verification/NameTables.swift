@@ -2,7 +2,7 @@ internal import Postgres
 
 /// The names that events refer to by number, as bytes.
 struct NameTables: Sendable {
-    struct Actor: Sendable {
+    struct Actor: Sendable, Hashable {
         var subject: [UInt8]
         var issuer: [UInt8]
         var method: [UInt8]

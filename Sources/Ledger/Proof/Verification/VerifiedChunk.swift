@@ -17,6 +17,8 @@ struct VerifiedChunk: Sendable {
         /// How many events are sealed, and the unfinished tiles of that size.
         var sealed: Int64
         var edges: [[MerkleHash]]
+        /// The ranges of the log that stand in files, ascending.
+        var archives: [ClosedRange<Int64>] = []
 
         var first: Int64 { index * VerifiedChunk.width + 1 }
     }
@@ -30,6 +32,8 @@ struct VerifiedChunk: Sendable {
 
     let task: Task
     var events: Int64 = 0
+    /// Events that only an archive has.
+    var archived: Int64 = 0
     var findings: [VerifyReport.Finding] = []
     var moreFindings = 0
     /// The tree of this chunk's leaves.
@@ -146,7 +150,8 @@ struct ChunkReader {
         let fresh = VerifiedChunk.StreamSpan(firstVersion: version, firstPosition: position, lastVersion: version - 1)
         let expected = chunk.streams[stream, default: fresh].lastVersion + 1
         chunk.streams[stream, default: fresh].lastVersion = version
-        if version != expected {
+        let isArchived = version > expected && chunk.task.archives.first?.lowerBound ?? .max <= position
+        if version != expected, !isArchived {
             chunk.report(
                 .init(
                     .version, at: position, "the event has version \(version) of its stream, where \(expected) follows")
@@ -214,6 +219,24 @@ struct ChunkReader {
 
     /// Notes that events are missing, and goes on as if something stood there.
     private mutating func skip(to position: Int64) {
+        while next < position, let range = chunk.task.archives.first(where: { $0.upperBound >= next }) {
+            skipMissing(to: min(position, range.lowerBound))
+            while next < position, range.contains(next) { addArchivedLeaf() }
+        }
+        skipMissing(to: position)
+    }
+
+    /// Takes the leaf of an event that only an archive has from the tree.
+    private mutating func addArchivedLeaf() {
+        chunk.archived += 1
+        guard let leaf = sealedLeaf(next) else {
+            chunk.report(.init(.tile, at: next, "the event stands in an archive, and its tile is missing"))
+            return addMissingLeaf()
+        }
+        add(leaf)
+    }
+
+    private mutating func skipMissing(to position: Int64) {
         guard next < position else { return }
         chunk.report(
             .init(

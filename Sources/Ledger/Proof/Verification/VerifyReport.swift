@@ -26,6 +26,8 @@ public struct VerifyReport: Sendable, Equatable, Codable {
             case signature
             /// The log up to a tree head that was held outside has another root: it was rewritten.
             case fork
+            /// The file of an archived range is missing, damaged, or another one.
+            case archive
             /// The log is shorter than a tree head that was held outside, or than what was sealed.
             case cut
         }
@@ -71,6 +73,10 @@ public struct VerifyReport: Sendable, Equatable, Codable {
     public var moreFindings: Int
     /// What was not looked at, and why.
     public var remarks: [String]
+    /// How many events stand in archives alone.
+    public var archived: Int64 = 0
+    /// How many archive files were looked at.
+    public var archives = 0
 
     /// Puts the findings in order.
     mutating func sort() {

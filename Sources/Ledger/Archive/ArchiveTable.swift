@@ -1,0 +1,63 @@
+internal import EventSourcing
+internal import Foundation
+internal import Postgres
+internal import Transparency
+
+/// What the ledger knows of its archives.
+enum ArchiveTable {
+    /// The archived ranges that meet `positions`, the lowest first.
+    static func ranges(
+        in positions: ClosedRange<Int64> = 1...Int64.max, _ connection: some PostgresQueryable
+    ) async throws -> [ArchivedRange] {
+        try await connection.query(
+            """
+            SELECT first_position, end_position, file, sha256, root, events, kept, table_name, is_dropped,
+                   announcement, archived_at
+            FROM ledger.archive
+            WHERE first_position <= \(positions.upperBound) AND end_position > \(positions.lowerBound)
+            ORDER BY first_position
+            """
+        ).map { row in
+            guard let root = MerkleHash(try row.get(4, as: [UInt8].self)) else {
+                throw PostgresError(.decoding, "an archive has no root of 32 bytes")
+            }
+            return ArchivedRange(
+                positions: try row.get(0, as: Int64.self)...(try row.get(1, as: Int64.self)) - 1, file: try row.get(2),
+                sha256: try row.get(3), root: root, events: try row.get(5), kept: try row.get(6), table: try row.get(7),
+                isDropped: try row.get(8), announcement: Identifier(try row.get(9, as: UUID.self)),
+                archivedAt: Instant(try row.get(10, as: PostgresInstant.self)))
+        }
+    }
+
+    /// Fails if a page of a stream passes over events that stand in an archive.
+    static func check(
+        _ page: [RecordedEvent], after: StreamVersion, _ connection: some PostgresQueryable
+    ) async throws {
+        var expected = after.value + 1
+        for event in page {
+            if event.version.value != expected {
+                // What is missing lies at or before the range of the event that stands there.
+                if let range = try await ranges(in: 1...event.position.value, connection).last { throw range.failure }
+            }
+            expected = event.version.value + 1
+        }
+    }
+
+    /// Fails if events of streams, up to a version of each, stand in an archive.
+    static func check(
+        _ beginnings: [(stream: Int64, through: Int64)], _ connection: some PostgresQueryable
+    ) async throws {
+        guard !beginnings.isEmpty, let range = try await ranges(connection).last else { return }
+        for (stream, through) in beginnings {
+            let there = try await connection.query(
+                "SELECT count(*) FROM ledger.event WHERE stream_id = \(stream) AND version <= \(through)"
+            ).single().get(0, as: Int64.self)
+            if there < through { throw range.failure }
+        }
+    }
+
+    /// Fails if a read of the log that looked at `positions` passes over events that stand in an archive.
+    static func check(_ positions: ClosedRange<Int64>, _ connection: some PostgresQueryable) async throws {
+        if let range = try await ranges(in: positions, connection).last { throw range.failure }
+    }
+}

@@ -1,0 +1,346 @@
+import EventSourcing
+import Foundation
+import Postgres
+import TestKit
+import Testing
+import Transparency
+
+@testable import Ledger
+
+/// Ranges of the log that stand in files: everything is as right as before, and what is not there is said to be not there.
+@Suite(.timeLimit(.minutes(5))) struct ArchiveTests {
+    @Test func `versions, folds and proofs are right after a partition went into a file, and it comes back`()
+        async throws
+    {
+        try await withArchivable { bed in
+            let before = try await bed.store.everything()
+            let done = try await bed.archive(through: 48)
+            #expect(done.map(\.manifest.firstPosition) == [1, 17, 33])
+            #expect(done.map(\.manifest.events) == [16, 16, 16])
+            #expect(done.allSatisfy { $0.kept < 16 && !$0.isDropped })
+            // Who appends is told the version, though the last event lies far back.
+            for (stream, version) in bed.versions {
+                let stale = Append(
+                    stream: SampleEvents.stream(stream), expecting: .exactly(.none), events: [SampleEvents.event()])
+                await #expect(
+                    throws: EventStoreFailure.wrongExpectedVersion(
+                        stream: stale.stream, expected: .none, actual: StreamVersion(version))
+                ) { try await bed.store.append(stale) }
+                let next = try await bed.store.append(SampleEvents.append(to: stream, after: version))
+                #expect(next.version.value == version + 1)
+            }
+            // A folded stream is whole; of another, what is left out is never passed over in silence.
+            let folded = try await bed.store.read(SampleEvents.stream("rollout-a"), after: .none, limit: 1000)
+            #expect(folded.map(\.version.value) == Array(1...Int64(folded.count)))
+            await expectArchived("ledger-0000000000000000001") {
+                _ = try await bed.store.read(SampleEvents.stream("inbox-a"), after: .none, limit: 1000)
+            }
+            await expectArchived("ledger-") { _ = try await bed.store.everything() }
+            // A projector that goes on from a stream's earlier events does not take what is left of them for all.
+            await expectArchived("ledger-") { try await bed.checkRecall("inbox-a", through: 19) }
+            try await bed.checkRecall("rollout-a", through: 19)
+            let gone = try #require(Set(1...48).subtracting(try await bed.positions()).min())
+            await expectArchived("ledger-") {
+                _ = try await bed.store.readAll(
+                    after: GlobalPosition(gone - 1), before: GlobalPosition(gone + 1), filter: EventFilter(),
+                    backwards: false, limit: 10)
+            }
+            await expectArchived("ledger-") {
+                _ = try await bed.store.readAll(
+                    after: .start, before: nil, filter: EventFilter(types: ["sample.happened.v1"]), backwards: true,
+                    limit: 1000)
+            }
+            await expectArchived("ledger-") {
+                _ = try await LedgerExport(store: bed.store).run(through: GlobalPosition(20)) { _ in }
+            }
+            #expect(
+                try await bed.store.readAll(
+                    after: GlobalPosition(48), before: nil, filter: EventFilter(), backwards: false, limit: 1000
+                ).first?.position.value == 49)
+            #expect(
+                try await bed.store.readAll(
+                    after: .start, before: nil, filter: EventFilter(), backwards: true, limit: 3
+                ).count == 3)
+            // The archive is in the log itself, and the log is what was signed.
+            let said = try await bed.store.read(KeyHistory.stream, after: .none, limit: 100)
+            #expect(said.map(\.event.type) == Array(repeating: LedgerArchive.wireName, count: 3))
+            try await bed.proofs.sealAll()
+            let head = try await bed.proofs.head()
+            try await bed.expectIntact(against: [head], archived: 48 - done.reduce(0) { $0 + $1.kept })
+
+            for archived in done { try await bed.archives.bringBack(archived.path) }
+            #expect(Array(try await bed.store.everything().prefix(before.count)) == before)
+            let verified = try await bed.proofs.verify(against: [head])
+            #expect(verified.intact, "\(verified.findings)")
+            #expect(verified.archived == 0)
+            await #expect(throws: ArchiveFailure.self) { try await bed.archives.bringBack(done[0].path) }
+        }
+    }
+
+    @Test func `a partition that was dropped is made anew from its file`() async throws {
+        try await withArchivable { bed in
+            let before = try await bed.store.everything()
+            let kept = try await bed.archive(through: 16)
+            let done = try await bed.archive(through: 48, dropping: true)
+            #expect(done.count == 2)
+            let tables = try await bed.number("SELECT count(*) FROM ledger.archive WHERE is_dropped")
+            #expect(tables == 3, "also the one that an earlier call had put beside")
+            #expect(
+                try await bed.number("SELECT count(*) FROM pg_class WHERE relname = 'event_0000000000000000017'") == 0)
+            try await bed.expectIntact(archived: 48 - (kept + done).reduce(0) { $0 + $1.kept })
+            for archived in (kept + done).reversed() { try await bed.archives.bringBack(archived.path) }
+            #expect(Array(try await bed.store.everything().prefix(before.count)) == before)
+            #expect(try await bed.proofs.verify().intact)
+            // What came back refuses changes as before.
+            let superuser = try await PostgresConnection.connect(bed.proofs.owner)
+            await #expect(throws: PostgresError.self) {
+                try await superuser.query("DELETE FROM ledger.event_0000000000000000017")
+            }
+            await superuser.close()
+        }
+    }
+
+    @Test func `idle streams that are folded go into the file only if that is asked for`() async throws {
+        try await withArchivable { bed in
+            _ = try await bed.archive(through: 32, idleBefore: 33)
+            await expectArchived("ledger-") {
+                _ = try await bed.store.read(SampleEvents.stream("rollout-idle"), after: .none, limit: 1000)
+            }
+            #expect(
+                try await bed.store.read(SampleEvents.stream("rollout-a"), after: .none, limit: 1000).first?.version
+                    .value
+                    == 1)
+            #expect(try await bed.store.streams(in: "rollout").map(\.description) == ["rollout-a", "rollout-idle"])
+        }
+    }
+
+    @Test func `what appends, the sealer or a projection still need stays`() async throws {
+        try await withArchivable(sealing: false) { bed in
+            #expect(try await bed.archives.held(through: GlobalPosition(1000)).count > 3)
+            #expect(try await bed.archive(through: 1000).isEmpty)
+            try await bed.proofs.sealAll()
+            let connection = try await PostgresConnection.connect(bed.proofs.owner)
+            try await connection.script(
+                """
+                SET ROLE rollbook_ledger;
+                INSERT INTO ledger.checkpoint
+                SELECT 'late', 1, position, event_id, epoch FROM ledger.event WHERE position = 31
+                """)
+            #expect(try await bed.archive(through: 1000).map(\.manifest.lastPosition) == [16])
+            let held = try await bed.archives.held(through: GlobalPosition(1000))
+            #expect(held.first?.reason.contains("late") == true)
+            try await connection.script("DELETE FROM ledger.checkpoint")
+            await connection.close()
+            let rest = try await bed.archive(through: 1000)
+            #expect(rest.count >= 3)
+            #expect(rest.last!.manifest.lastPosition < (try await bed.store.head().value))
+        }
+    }
+
+    @Test func `appends do not wait while an archive waits for a reader with an open transaction`() async throws {
+        try await withArchivable { bed in
+            let reader = try await PostgresConnection.connect(bed.proofs.owner)
+            try await reader.script("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM ledger.event")
+            let impatient = LedgerArchive(store: bed.owning, patience: .milliseconds(300), logger: silent)
+            await #expect(throws: ArchiveFailure.self) {
+                _ = try await impatient.archive(through: GlobalPosition(16), into: bed.folder) { bed.context() }
+            }
+            #expect(try await bed.number("SELECT count(*) FROM ledger.archive") == 0)
+
+            async let archived = bed.archive(through: 16)
+            // It has come to the swap, and is kept from it by the reader alone.
+            let waits = try await eventually {
+                try await bed.number(
+                    "SELECT count(*) FROM pg_locks WHERE relation = 'ledger.event'::regclass AND NOT granted") > 0
+            }
+            #expect(waits)
+            var version: Int64 = 0
+            let keeper = PartitionKeeper(store: bed.store, logger: silent)
+            for round in 0..<100 {
+                if round % 8 == 0 { try await keeper.keep() }
+                version = try await bed.store.append(SampleEvents.append(to: "beside-1", after: version)).version.value
+            }
+            #expect(try await bed.number("SELECT count(*) FROM ledger.archive") == 0)
+            try await reader.script("COMMIT")
+            await reader.close()
+            #expect(try await archived.count == 1)
+            #expect(
+                try await bed.store.append(SampleEvents.append(to: "beside-1", after: version)).version.value == 101)
+        }
+    }
+
+    @Test func `damage in a file or in what is left of the log is found`() async throws {
+        try await withArchivable { bed in
+            let done = try await bed.archive(through: 32)
+            let first = try Data(contentsOf: URL(fileURLWithPath: done[0].path))
+            // One byte of the compressed file.
+            var damaged = first
+            damaged[damaged.count / 2] ^= 1
+            try damaged.write(to: URL(fileURLWithPath: done[0].path))
+            var report = try await bed.verify(archives: bed.folder)
+            #expect(report.findings.map(\.kind) == [.archive])
+            #expect(report.archives == 1)
+            await #expect(throws: ArchiveFailure.self) { try await bed.archives.bringBack(done[0].path) }
+            // Another file under its name.
+            try FileManager.default.removeItem(atPath: done[0].path)
+            try FileManager.default.copyItem(atPath: done[1].path, toPath: done[0].path)
+            #expect(try await bed.verify(archives: bed.folder).findings.map(\.kind) == [.archive])
+            try first.write(to: URL(fileURLWithPath: done[0].path))
+            #expect(try await bed.verify(archives: bed.folder).intact)
+            // An event that stayed in the log.
+            try await bed.proofs.damage(
+                "UPDATE ledger.event SET data = '{}' WHERE position = (SELECT min(position) FROM ledger.event)")
+            report = try await bed.verify(archives: bed.folder)
+            #expect(report.findings.map(\.kind) == [.content])
+            // A tile, which is all that the log itself has of the rest.
+            try await bed.proofs.damage(
+                "UPDATE ledger.tile_edge SET hashes = set_byte(hashes, 33, get_byte(hashes, 33) # 1) WHERE level = 0")
+            #expect(try await bed.verify(archives: nil).intact == false)
+        }
+    }
+
+    @Test func `a file that stands there already is taken if it is the right one, and never overwritten`() async throws
+    {
+        try await withArchivable { bed in
+            let first = try await bed.archive(through: 16)[0]
+            try await bed.archives.bringBack(first.path)
+            #expect(try await bed.archive(through: 16)[0].sha256 == first.sha256)
+            try await bed.archives.bringBack(first.path)
+            let other = Data("another ledger's".utf8)
+            try other.write(to: URL(fileURLWithPath: first.path))
+            await #expect(throws: ArchiveFailure.self) { _ = try await bed.archive(through: 16) }
+            #expect(try Data(contentsOf: URL(fileURLWithPath: first.path)) == other)
+            #expect(try await bed.store.everything().first?.position.value == 1)
+        }
+    }
+
+    @Test func `the file is what it says, read with other programs`() async throws {
+        try await withArchivable { bed in
+            let archived = try await bed.archive(through: 16)[0]
+            #expect(archived.path.hasSuffix("/ledger-0000000000000000001-0000000000000000016.jsonl.gz"))
+            let process = Process()
+            process.executableURL = URL(fileURLWithPath: "/bin/sh")
+            process.arguments = [
+                "-c", #"gzip -dc "$0" | head -n 16 | sha256sum | cut -d' ' -f1; sha256sum < "$0" | cut -d' ' -f1"#,
+                archived.path,
+            ]
+            let pipe = Pipe()
+            process.standardOutput = pipe
+            try process.run()
+            let said = String(decoding: try pipe.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+            process.waitUntilExit()
+            #expect(said == "\(archived.manifest.sha256)\n\(archived.sha256)\n")
+            #expect(archived.manifest.root == (try await bed.rootOfFirst16))
+        }
+    }
+
+    /// Fails unless `body` is told that events stand in an archive whose name begins so.
+    private func expectArchived(_ file: String, _ body: () async throws -> Void) async {
+        let failure = await #expect(throws: EventStoreFailure.self) { try await body() }
+        guard case .archived(let words)? = failure else {
+            Issue.record("\(String(describing: failure))")
+            return
+        }
+        #expect(words.contains(file))
+    }
+
+    /// A ledger in pieces of sixteen events: streams that are folded and streams that are not, some of them long at rest.
+    private func withArchivable(sealing: Bool = true, _ body: (ArchiveBed) async throws -> Void) async throws {
+        let folder = NSTemporaryDirectory() + "archive-\(UUID().uuidString)"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { #expect(throws: Never.self) { try FileManager.default.removeItem(atPath: folder) } }
+        try await withSmallPartitions { store, owner in
+            let keeper = PartitionKeeper(store: store, logger: silent)
+            var versions: [String: Int64] = [:]
+            for round in 0..<30 {
+                for stream in ["rollout-a", "inbox-a", "inbox-b", "rollout-idle", "access-once"] {
+                    if stream == "rollout-idle", round > 5 { continue }
+                    if stream == "inbox-b", round % 7 != 0 { continue }
+                    if stream == "access-once", round != 2 { continue }
+                    let appended = try await store.append(
+                        SampleEvents.append(1 + round % 2, to: stream, after: versions[stream] ?? 0))
+                    versions[stream] = appended.version.value
+                }
+                try await keeper.keep()
+            }
+            let owning = PostgresEventStore(pool: PostgresPool(owner), logger: silent)
+            let bed = ArchiveBed(
+                store: store, owning: owning, proofs: ProofDatabase(store: store, owner: owner), folder: folder,
+                versions: versions)
+            if sealing { try await bed.proofs.sealAll() }
+            do { try await body(bed) } catch {
+                await owning.pool.close()
+                throw error
+            }
+            await owning.pool.close()
+        }
+    }
+}
+
+/// What the tests of archives work with.
+struct ArchiveBed {
+    let store: PostgresEventStore
+    /// The same ledger, with the rights of who migrates.
+    let owning: PostgresEventStore
+    let proofs: ProofDatabase
+    let folder: String
+    /// Of each stream.
+    let versions: [String: Int64]
+
+    var archives: LedgerArchive { LedgerArchive(store: owning, patience: .seconds(120), logger: silent) }
+
+    func context() -> (id: Identifier, actor: EventActor) {
+        (SampleEvents.id(), SampleEvents.event().actor)
+    }
+
+    func archive(
+        through: Int64, idleBefore: Int64? = nil, dropping: Bool = false
+    ) async throws -> [LedgerArchive.Archived] {
+        try await archives.archive(
+            through: GlobalPosition(through), into: folder, idleBefore: idleBefore.map { GlobalPosition($0) },
+            dropping: dropping
+        ) { context() }
+    }
+
+    func verify(archives: String?, against: [SignedTreeHead] = []) async throws -> VerifyReport {
+        try await LedgerVerifier(store: store, workers: 2).verify(
+            against: against, trusting: [proofs.key.verifier], archives: archives)
+    }
+
+    /// Verifies with the files and without.
+    func expectIntact(against heads: [SignedTreeHead] = [], archived: Int64) async throws {
+        for folder in [folder, nil] {
+            let report = try await verify(archives: folder, against: heads)
+            #expect(report.intact, "\(report.findings)")
+            #expect(report.archived == archived)
+            #expect(report.archives == (folder == nil ? 0 : 3))
+            #expect(report.remarks.count == (folder == nil ? 3 : 0))
+        }
+    }
+
+    /// Looks, as a projector does, whether a stream's events up to a version are all there.
+    func checkRecall(_ stream: String, through version: Int64) async throws {
+        let row = try await store.pool.query("SELECT stream_id FROM ledger.stream WHERE name = \(stream)").single()
+        try await ArchiveTable.check([(try row.get(0, as: Int64.self), version)], store.pool)
+    }
+
+    /// The positions that stand in the log.
+    func positions() async throws -> [Int64] {
+        try await store.pool.query("SELECT position FROM ledger.event").map { try $0.get(0) }
+    }
+
+    func number(_ query: SQL) async throws -> Int {
+        let connection = try await PostgresConnection.connect(proofs.owner)
+        let value = try await connection.query(query).single().get(0, as: Int.self)
+        await connection.close()
+        return value
+    }
+
+    /// The root over the first sixteen leaves, from the tile.
+    var rootOfFirst16: String {
+        get async throws {
+            let edge = try await TreeTables.edges(store.pool)[0]
+            return MerkleHash.root(of: edge.prefix(16)).base64
+        }
+    }
+}

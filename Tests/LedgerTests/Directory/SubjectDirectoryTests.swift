@@ -1,0 +1,93 @@
+import EventSourcing
+import Ledger
+import Postgres
+import TestKit
+import Testing
+
+/// Persons can be forgotten, and the log stays what it was.
+@Suite(.timeLimit(.minutes(5))) struct SubjectDirectoryTests {
+    private let maria = "01a20b64-2cd8-737d-b266-b34d340dc3be"
+    private let details = ["name": "Maria Müller", "mail": "maria@example.com"]
+
+    @Test func `details are kept sealed, read, and changed field by field`() async throws {
+        try await withLedger { store, _ in
+            let directory = SubjectDirectory(store: store)
+            #expect(try await directory.details(of: maria) == nil)
+            try await directory.describe(maria, details)
+            try await directory.describe(maria, ["mail": "mm@example.com"])
+            #expect(try await directory.details(of: maria) == ["name": "Maria Müller", "mail": "mm@example.com"])
+            let rows = try await store.pool.query("SELECT sealed FROM ledger.subject_detail").map {
+                String(decoding: try $0.get(0, as: [UInt8].self), as: UTF8.self)
+            }
+            #expect(rows.count == 2)
+            #expect(rows.allSatisfy { !$0.contains("Maria") && !$0.contains("example.com") })
+        }
+    }
+
+    @Test func `after an erasure nothing is left but the event that says so, and every proof holds`() async throws {
+        try await withProofs { ledger in
+            let directory = SubjectDirectory(store: ledger.store)
+            try await directory.describe(maria, details)
+            try await directory.describe("other", ["name": "Otto"])
+            let by = SampleEvents.event(by: maria)
+            _ = try await ledger.store.append(
+                Append(stream: SampleEvents.stream("a-1"), expecting: .exactly(.none), events: [by]))
+            try await ledger.sealAll()
+            let head = try await ledger.head()
+
+            let order = SampleEvents.id()
+            func erase(_ order: Identifier) async throws -> Appended {
+                try await directory.erase(
+                    maria, reason: "asked for it", order: order, at: SampleEvents.noon, by: by.actor)
+            }
+            let first = try await erase(order)
+            #expect(!first.isDuplicate)
+            #expect(try await erase(order).position == first.position)
+            #expect(try await erase(SampleEvents.id()).position == first.position, "another order changes nothing")
+            #expect(try await directory.details(of: maria) == nil)
+            #expect(
+                try await ledger.value("SELECT count(*) FROM ledger.subject_detail WHERE subject = '\(maria)'") == "0")
+            #expect(try await ledger.value("SELECT key IS NULL FROM ledger.subject WHERE name = '\(maria)'") == "true")
+            #expect(try await directory.details(of: "other") == ["name": "Otto"])
+            await #expect(throws: SubjectDirectory.Failure.erased(subject: maria)) {
+                try await directory.describe(maria, details)
+            }
+            let said = try await ledger.store.read(SampleEvents.stream("ledger"), after: .none, limit: 10)
+            #expect(said.map(\.event.type) == [SubjectDirectory.wireName])
+            #expect(said.first?.event.data == #"{"reason":"asked for it","subject":"\#(maria)"}"#)
+            try await ledger.sealAll()
+            #expect(try await ledger.verify(against: [head]).intact)
+        }
+    }
+
+    @Test func `a sealed field that was changed, or moved to another subject, is not read`() async throws {
+        try await withProofs { ledger in
+            let directory = SubjectDirectory(store: ledger.store)
+            try await directory.describe(maria, details)
+            try await directory.describe("other", details)
+            try await ledger.damage(
+                "UPDATE ledger.subject SET key = (SELECT key FROM ledger.subject WHERE name = '\(maria)') WHERE name = 'other'; "
+                    + "UPDATE ledger.subject_detail d SET sealed = o.sealed FROM ledger.subject_detail o "
+                    + "WHERE d.subject = 'other' AND o.subject = '\(maria)' AND o.field = d.field")
+            await #expect(throws: SubjectDirectory.Failure.self) { try await directory.details(of: "other") }
+            #expect(try await directory.details(of: maria) == details)
+        }
+    }
+
+    @Test func `what cannot be kept is refused by field`() async throws {
+        try await withLedger { store, _ in
+            let directory = SubjectDirectory(store: store)
+            for (subject, given) in [
+                ("", details), (maria, ["": "x"]), (maria, ["name": String(repeating: "x", count: 5000)]),
+            ] {
+                await #expect(throws: SubjectDirectory.Failure.self) { try await directory.describe(subject, given) }
+            }
+            await #expect(throws: SubjectDirectory.Failure.self) {
+                try await directory.erase(
+                    maria, reason: "", order: SampleEvents.id(), at: SampleEvents.noon, by: SampleEvents.event().actor)
+            }
+            let known = try await directory.details(of: maria)
+            #expect(known == nil)
+        }
+    }
+}
