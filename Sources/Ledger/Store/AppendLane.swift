@@ -50,7 +50,10 @@ actor AppendLane {
             guard await connection.isUsable() else { break }
             calls = 0
             let answers = await send(batch.map(\.prepared))
-            for case .success(let appended) in answers { signal.raise(to: appended.position) }
+            let newest = answers.reduce(GlobalPosition.start) { newest, answer in
+                if case .success(let appended) = answer { max(newest, appended.position) } else { newest }
+            }
+            signal.raise(to: newest)
             queue.finish(batch, answers, calls: calls)
             batch = await queue.next()
         }

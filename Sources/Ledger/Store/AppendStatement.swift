@@ -30,7 +30,7 @@ struct AppendStatement {
     /// cancelled. So a repeat commits something of its own, behind which the first answer's commit has to be durable too.
     func call(_ batch: [PreparedAppend], _ ids: NameRegister.Ids) throws -> SQL {
         let requests = batch.map(\.append)
-        let streams = try requests.map { try ids.id(of: $0.stream) }
+        let streams = ids.streams
         let events = try encoded(batch, streams, ids)
         let hasCommands = requests.contains { $0.command != nil }
         let hasFences = requests.contains { $0.fence != nil }
@@ -156,7 +156,7 @@ struct AppendStatement {
         return """
             SELECT position, recorded_at
             FROM ledger.append_one(
-                \(try ids.id(of: request.append.stream)), \(expected), \(event.id.uuid), \(try ids.id(ofType: event.type)),
+                \(ids.streams[0]), \(expected), \(event.id.uuid), \(try ids.id(ofType: event.type)),
                 \(try ids.id(of: event.actor)), \(PostgresInstant(event.occurredAt)), \(event.causation?.uuid),
                 \(event.correlation.uuid), \(event.data), \(event.metadata), \(request.hashes[0]), \(fence?.lease),
                 \(fence?.epoch))
@@ -186,7 +186,6 @@ extension ByteWriter {
 }
 
 extension NameRegister.Ids {
-    fileprivate func id(of stream: StreamName) throws -> Int64 { try known(streams[stream], stream.description) }
     fileprivate func id(ofType name: String) throws -> Int32 { try known(types[name], name) }
     fileprivate func id(of actor: EventActor) throws -> Int32 { try known(actors[actor], actor.subject) }
 

@@ -48,7 +48,8 @@ final class NameRegister: Sendable {
 
     /// The ids of one batch's names.
     struct Ids {
-        fileprivate(set) var streams: [StreamName: Int64] = [:]
+        /// In the order of the batch.
+        fileprivate(set) var streams: [Int64] = []
         fileprivate(set) var types: [String: Int32] = [:]
         fileprivate(set) var actors: [EventActor: Int32] = [:]
     }
@@ -58,11 +59,14 @@ final class NameRegister: Sendable {
         for batch: [PreparedAppend], _ connection: PostgresConnection, of server: Server
     ) async throws -> Ids {
         var ids = Ids()
+        ids.streams.reserveCapacity(batch.count)
         var missing = (streams: Set<StreamName>(), types: Set<String>(), actors: Set<EventActor>())
         state.withLock { state in
             for request in batch {
                 let stream = request.append.stream
-                if let id = state.streams[stream] { ids.streams[stream] = id } else { missing.streams.insert(stream) }
+                let known = state.streams[stream]
+                ids.streams.append(known ?? 0)
+                if known == nil { missing.streams.insert(stream) }
                 for event in request.append.events {
                     if ids.types[event.type] == nil {
                         if let id = state.types[event.type] {
@@ -81,28 +85,40 @@ final class NameRegister: Sendable {
                 }
             }
         }
-        if !missing.streams.isEmpty { try await open(missing.streams, &ids, connection, server) }
+        if !missing.streams.isEmpty {
+            let opened = try await open(missing.streams, connection, server)
+            for (index, request) in batch.enumerated() {
+                guard let id = opened[request.append.stream] else { continue }
+                ids.streams[index] = id
+            }
+        }
         if !missing.types.isEmpty { try await open(missing.types, &ids, connection, server) }
         if !missing.actors.isEmpty { try await open(missing.actors, &ids, connection, server) }
         return ids
     }
 
     private func open(
-        _ streams: Set<StreamName>, _ ids: inout Ids, _ connection: PostgresConnection, _ server: Server
-    ) async throws {
+        _ streams: Set<StreamName>, _ connection: PostgresConnection, _ server: Server
+    ) async throws -> [StreamName: Int64] {
+        var found: [StreamName: Int64] = [:]
         let names = Dictionary(uniqueKeysWithValues: streams.map { ($0.description, $0) })
         for row in try await connection.query(
             "SELECT name, stream_id FROM ledger.open_streams(\(Array(names.keys)))", .uncancellable)
         {
             guard let stream = names[try row.get(0)] else { continue }
-            ids.streams[stream] = try row.get(1)
+            found[stream] = try row.get(1)
         }
-        let found = ids.streams
+        guard found.count == streams.count else {
+            let lacking = streams.first { found[$0] == nil }
+            throw PostgresError(.protocolViolation, "the ledger gave no id for \"\(lacking?.description ?? "")\"")
+        }
+        let known = found
         state.withLock { state in
             guard state.server == server else { return }
             if state.streams.count + streams.count > Self.mostNames { state.streams = [:] }
-            for stream in streams { state.streams[stream] = found[stream] }
+            state.streams.merge(known) { $1 }
         }
+        return found
     }
 
     private func open(

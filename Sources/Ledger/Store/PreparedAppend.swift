@@ -1,7 +1,9 @@
 internal import EventSourcing
 
 /// An append on its way, with what is computed before it stands in line.
-struct PreparedAppend: Sendable {
+///
+/// An object, since it is handed on from the caller to the line, to a batch and to a lane.
+final class PreparedAppend: Sendable {
     let append: Append
     let hashes: [[UInt8]]
     /// Roughly what it weighs on the wire.
