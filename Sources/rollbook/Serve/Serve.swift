@@ -149,7 +149,7 @@ struct Serve: AsyncParsableCommand {
                         whyNotReady: {
                             do {
                                 _ = try await store.head()
-                                return nil
+                                return store.whyCut
                             } catch { return "the ledger cannot be reached: \(error)" }
                         },
                         duties: { InstanceDuties(holder) },
