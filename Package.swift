@@ -127,6 +127,6 @@ let package = Package(
         program("rollbook-chaos", ["EventSourcing", "Ledger", "Postgres", argumentParser, logging]),
         program("payments-api", ["CLinux", argumentParser, hummingbird, httpTypes, logging]),
         tests("HouseTests", []),
-        tests("PaymentsAPITests", ["payments-api"]),
+        tests("PaymentsAPITests", ["payments-api", "TestKit"]),
     ]
 )

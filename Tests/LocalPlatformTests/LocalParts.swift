@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Logging
+import TestKit
 import Testing
 
 @testable import LocalPlatform
@@ -32,7 +33,7 @@ struct LocalParts {
 
     /// Starts a payments-api that answers already.
     func service(_ version: String) async throws -> Service {
-        let service = Service(process: Process(), port: try Self.freePort(), version: version)
+        let service = Service(process: Process(), port: try LoopbackPort.free(), version: version)
         service.process.executableURL = URL(filePath: Self.paymentsAPI)
         service.process.arguments = ["serve", "--port", "\(service.port)", "--version", version]
         service.process.standardError = FileHandle.nullDevice
@@ -89,22 +90,6 @@ struct LocalParts {
         try load.process.run()
         try await eventually("the generator runs") { FileManager.default.fileExists(atPath: load.output.path()) }
         return load
-    }
-
-    /// A port of loopback that nobody listens on.
-    static func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutableBytes(of: &address) { bytes in
-            let pointer = bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self)
-            return bind(descriptor, pointer, size) == 0 ? getsockname(descriptor, pointer, &size) : -1
-        }
-        try #require(bound == 0)
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 
     /// The status of a GET; `nil` if there was no answer.

@@ -47,7 +47,7 @@ private final class NginxStage: TrafficRouterStage {
     init() async throws {
         parts = try LocalParts()
         platform = try LocalPlatform(
-            directory: parts.directory.path(), port: LocalParts.freePort(), logger: LocalParts.logger)
+            directory: parts.directory.path(), port: LoopbackPort.free(), logger: LocalParts.logger)
         let held = held
         let sets = [SampleTraffic.stable, SampleTraffic.canary]
         pods = try sets.map { hash in try HTTPDouble { held.answer($0, as: hash) } }
@@ -156,7 +156,7 @@ private actor ProcessStage: WorkloadsStage {
 
     init() async throws {
         parts = try LocalParts()
-        platform = try Self.platform(parts, port: LocalParts.freePort())
+        platform = try Self.platform(parts, port: LoopbackPort.free())
         workloads = platform.workloads
         try await platform.start()
     }

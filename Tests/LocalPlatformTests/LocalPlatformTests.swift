@@ -2,6 +2,7 @@ import Delivery
 import EventSourcing
 import Foundation
 import Glibc
+import TestKit
 import Testing
 
 @testable import LocalPlatform
@@ -18,7 +19,7 @@ struct LocalPlatformTests {
     ) async throws {
         let parts = try LocalParts()
         let platform = try LocalPlatform(
-            directory: parts.directory.path(), port: LocalParts.freePort(), pods: pods, logger: LocalParts.logger)
+            directory: parts.directory.path(), port: LoopbackPort.free(), pods: pods, logger: LocalParts.logger)
         do {
             try await platform.start()
             try await body(parts, platform)

@@ -1,6 +1,7 @@
 import Delivery
 import Foundation
 import Glibc
+import TestKit
 import Testing
 
 @testable import LocalPlatform
@@ -22,7 +23,7 @@ struct NginxServerTests {
     ) async throws {
         let parts = try LocalParts()
         let nginx = try NginxServer(
-            directory: parts.directory.path(), port: LocalParts.freePort(), workers: workers,
+            directory: parts.directory.path(), port: LoopbackPort.free(), workers: workers,
             logger: LocalParts.logger)
         do {
             try await nginx.start()
@@ -132,7 +133,7 @@ struct NginxServerTests {
             #expect((18...22).contains(canaries))
 
             // A pod that is gone but still listed: the next pod answers, of the same set or the stable one.
-            let nobody = "127.0.0.1:\(try LocalParts.freePort())"
+            let nobody = "127.0.0.1:\(try LoopbackPort.free())"
             _ = try await nginx.put(route(3, 50), of: backend)
             _ = try await nginx.put(endpoints(3, stable: [nobody, stable.address], canary: [nobody]), of: backend)
             #expect((0..<40).allSatisfy { _ in version(nginx) == "1.4.0" })
@@ -174,7 +175,7 @@ struct NginxServerTests {
             // A pod that takes a connection and never answers.
             let silent = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
             defer { close(silent) }
-            let port = try LocalParts.freePort()
+            let port = try LoopbackPort.free()
             var address = sockaddr_in()
             address.sin_family = sa_family_t(AF_INET)
             address.sin_port = UInt16(port).bigEndian

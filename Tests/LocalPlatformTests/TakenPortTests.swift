@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import Logging
 import Synchronization
+import TestKit
 import Testing
 
 @testable import LocalPlatform
@@ -61,7 +62,7 @@ struct TakenPortTests {
     private var me: String { "(process \(getpid()))" }
 
     @Test func `who listens on a port is named, and own processes do not count`() throws {
-        let port = try LocalParts.freePort()
+        let port = try LoopbackPort.free()
         #expect(LoopbackPort.holder(of: port) == nil)
         let squatter = try Squatter(port: port)
         #expect(LoopbackPort.listeners(port) == [getpid()])
@@ -87,7 +88,7 @@ struct TakenPortTests {
         let parts = try LocalParts()
         let kept = Notes.Kept()
         let nginx = try NginxServer(
-            directory: parts.directory.path(), port: LocalParts.freePort(), logger: Self.logger(kept))
+            directory: parts.directory.path(), port: LoopbackPort.free(), logger: Self.logger(kept))
         let early = try Squatter(port: nginx.port)
         #expect(await nginx.otherListener()?.hasSuffix(me) == true)
         await #expect { try await nginx.start() } throws: { error in
@@ -124,7 +125,7 @@ struct TakenPortTests {
         let parts = try LocalParts()
         let kept = Notes.Kept()
         let prometheus = try PrometheusServer(
-            directory: parts.directory.path() + "/prometheus", port: LocalParts.freePort(), logger: Self.logger(kept))
+            directory: parts.directory.path() + "/prometheus", port: LoopbackPort.free(), logger: Self.logger(kept))
         let early = try Squatter(port: prometheus.port)
         await #expect { try await prometheus.start() } throws: { error in
             "\(error)".contains("port \(prometheus.port) is taken by") && "\(error)".contains(me)

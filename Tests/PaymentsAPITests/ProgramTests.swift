@@ -1,4 +1,5 @@
 import Foundation
+import TestKit
 import Testing
 
 @testable import payments_api
@@ -47,7 +48,7 @@ struct ProgramTests {
         let generator = Process()
         generator.executableURL = RunningService.program
         generator.arguments = [
-            "load", "--url", "http://127.0.0.1:\(try freePort())/", "--rate", "100", "--duration", "300ms",
+            "load", "--url", "http://127.0.0.1:\(try LoopbackPort.free())/", "--rate", "100", "--duration", "300ms",
             "--output", output.path(),
         ]
         try generator.run()

@@ -1,5 +1,6 @@
 import Foundation
 import FoundationNetworking
+import TestKit
 import Testing
 
 @testable import payments_api
@@ -16,7 +17,7 @@ struct RunningService {
     let port: Int
 
     init(version: String) throws {
-        port = try freePort()
+        port = try LoopbackPort.free()
         process.executableURL = Self.program
         process.arguments = ["serve", "--port", "\(port)", "--version", version]
         try process.run()
@@ -59,20 +60,4 @@ struct RunningService {
     func kill() {
         if process.isRunning { _ = stop() }
     }
-}
-
-/// A port of loopback that nobody listens on.
-func freePort() throws -> Int {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let bound = withUnsafeMutableBytes(of: &address) { bytes in
-        let pointer = bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self)
-        return bind(descriptor, pointer, size) == 0 ? getsockname(descriptor, pointer, &size) : -1
-    }
-    try #require(bound == 0)
-    return Int(UInt16(bigEndian: address.sin_port))
 }

@@ -79,7 +79,7 @@ final class ServedFleet: Sendable {
     }
 
     func place(_ name: String) throws -> Place {
-        Place(data: folder.appending(path: name).path(), trafficPort: try Self.freePort())
+        Place(data: folder.appending(path: name).path(), trafficPort: try LoopbackPort.free())
     }
 
     /// One `serve`.
@@ -131,7 +131,7 @@ final class ServedFleet: Sendable {
 
     /// Starts an instance.
     func start(_ name: String, at place: Place, cluster: String, _ more: [String]) throws -> Instance {
-        let port = try Self.freePort()
+        let port = try LoopbackPort.free()
         let server = "http://127.0.0.1:\(port)"
         let running = try RollbookProgram.Running(
             [
@@ -256,22 +256,6 @@ final class ServedFleet: Sendable {
         #expect(Set(decided).count == decided.count, "decided \(decided)")
         #expect(applied == decided, "each weight that was decided was applied, once and in order")
         for (run, taken) in numbers { #expect(taken == Array(1...taken.count), "\(run) has \(taken)") }
-    }
-
-    /// A port of loopback that nobody listens on.
-    static func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let bound = withUnsafeMutableBytes(of: &address) { bytes in
-            let pointer = bytes.baseAddress?.assumingMemoryBound(to: sockaddr.self)
-            return bind(descriptor, pointer, size) == 0 ? getsockname(descriptor, pointer, &size) : -1
-        }
-        try #require(bound == 0)
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 }
 
