@@ -39,52 +39,6 @@ import Testing
         }
     }
 
-    @Test(arguments: ["pg_terminate_backend", "pg_cancel_backend"], [true, false])
-    func `an append cut between commit and reply is unknown, also when it is repeated, until it is durable`(
-        _ cut: String, isExpecting: Bool
-    ) async throws {
-        try await withDurableLedger { store, owner, _ in
-            _ = try await store.append(SampleEvents.append(to: "a-1"))
-            // A standby that does not exist: commits are made, and their replies wait.
-            try await owner.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-            try await owner.query("SELECT pg_reload_conf()")
-            // The checkpointer tells the sessions, in its own time.
-            let isWaiting = try await eventually { try await Self.waitsForStandby(owner) }
-            #expect(isWaiting)
-            let command = SampleEvents.id()
-            let append = SampleEvents.append(
-                2, to: "a-1", after: isExpecting ? 1 : nil, command: isExpecting ? nil : command)
-            // The first one is made. The repeats find it, but no standby has it: they must not answer for it either.
-            for _ in 0..<3 {
-                async let answer = Self.attempt(append, through: store)
-                let isCut = try await eventually { try await Self.cutWaiting("ledger.append", owner, by: cut) }
-                #expect(isCut)
-                let answered = await answer
-                guard case .failure(.outcomeUnknown) = answered else {
-                    Issue.record("\(answered)")
-                    return
-                }
-            }
-            if !isExpecting {
-                async let receipt = Self.receipt(for: command, through: store)
-                let isCut = try await eventually { try await Self.cutWaiting("ledger.receipt", owner, by: cut) }
-                #expect(isCut)
-                let found = await receipt
-                guard case .failure(.unavailable) = found else {
-                    Issue.record("\(found)")
-                    return
-                }
-            }
-            try await owner.query("ALTER SYSTEM RESET synchronous_standby_names")
-            try await owner.query("SELECT pg_reload_conf()")
-            let again = try await store.append(append)
-            #expect(again.isDuplicate)
-            #expect(again.version.value == 3)
-            #expect(again.position.value == 3)
-            #expect(try await store.everything().count == 3)
-        }
-    }
-
     @Test func `who holds the append lock and waits for his client is ended, and the next append goes on`() async throws
     {
         try await withLedger { store, owner in
@@ -141,27 +95,6 @@ import Testing
         }
     }
 
-    /// A store on a private server that survives its own crash, with a superuser's connection to it.
-    private func withDurableLedger(
-        _ body: (PostgresEventStore, PostgresConnection, EmbeddedCluster) async throws -> Void
-    ) async throws {
-        try await withTemporaryCluster(settings: .init()) { cluster in
-            let configuration = try await cluster.start().configuration
-            _ = try await Migrator(folder: migrationsFolder).migrate(configuration)
-            let owner = try await PostgresConnection.connect(configuration)
-            let pool = PostgresPool(configuration.asLedgerService, logger: silent)
-            do {
-                try await body(PostgresEventStore(pool: pool, logger: silent), owner, cluster)
-            } catch {
-                await owner.close()
-                await pool.close()
-                throw error
-            }
-            await owner.close()
-            await pool.close()
-        }
-    }
-
     /// Follows from the start until `last`; nothing may be missed, repeated or out of order.
     private static func watch(_ store: PostgresEventStore, until last: Int64) async throws -> [Identifier] {
         var seen: [Int64] = []
@@ -214,38 +147,6 @@ import Testing
         _ append: Append, through store: PostgresEventStore
     ) async -> Result<Appended, EventStoreFailure> {
         do { return .success(try await store.append(append)) } catch { return .failure(error) }
-    }
-
-    private static func receipt(
-        for command: Identifier, through store: PostgresEventStore
-    ) async -> Result<Appended?, EventStoreFailure> {
-        do {
-            return .success(try await store.receipt(for: command, fingerprint: nil, on: SampleEvents.stream("a-1")))
-        } catch {
-            return .failure(error)
-        }
-    }
-
-    /// Cuts the one session that waits for a standby with such a statement; false while there is none.
-    private static func cutWaiting(_ words: String, _ owner: PostgresConnection, by cut: String) async throws -> Bool {
-        try await owner.query(
-            """
-            SELECT \(unsafeRaw: cut)(pid)
-            FROM pg_stat_activity
-            WHERE wait_event = 'SyncRep' AND query LIKE \("%\(words)%")
-            """
-        ).count == 1
-    }
-
-    /// Whether a commit waits for a standby: a small one that is not given long.
-    private static func waitsForStandby(_ connection: PostgresConnection) async throws -> Bool {
-        do {
-            try await connection.query(
-                "SELECT pg_logical_emit_message(true, 'probe', '')", .timeout(.milliseconds(100)))
-            return false
-        } catch let error as PostgresError where error.code == .durabilityUnknown {
-            return true
-        }
     }
 
     /// Cuts connections of the database at random.

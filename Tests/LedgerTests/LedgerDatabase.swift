@@ -24,6 +24,27 @@ func withLedger<Value>(
     }
 }
 
+/// A store on a private server that survives its own crash, with a superuser's connection to it.
+func withDurableLedger(
+    _ body: (PostgresEventStore, PostgresConnection, EmbeddedCluster) async throws -> Void
+) async throws {
+    try await withTemporaryCluster(settings: .init()) { cluster in
+        let configuration = try await cluster.start().configuration
+        _ = try await Migrator(folder: migrationsFolder).migrate(configuration)
+        let owner = try await PostgresConnection.connect(configuration)
+        let pool = PostgresPool(configuration.asLedgerService, logger: silent)
+        do {
+            try await body(PostgresEventStore(pool: pool, logger: silent), owner, cluster)
+        } catch {
+            await owner.close()
+            await pool.close()
+            throw error
+        }
+        await owner.close()
+        await pool.close()
+    }
+}
+
 /// A logger that says nothing.
 let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 

@@ -32,7 +32,7 @@ def killed_and_cut(run):
     group.add("follower", 3)
     group.wait_for_appends()
     kills = sessions = 0
-    end = time.monotonic() + run.long(60, 5)
+    end = time.monotonic() + run.long(60, 4)
     while time.monotonic() < end:
         time.sleep(run.rng.uniform(0.02, 0.4))
         if run.rng.random() < 0.5:
@@ -57,7 +57,7 @@ def stopped_server(run):
     group = instances(run, database)
     group.add("writer", 8)
     group.add("follower", 3)
-    stops = run.long(20, 3)
+    stops = run.long(20, 2)
     for _ in range(stops):
         group.wait_for_appends(1)
         time.sleep(run.rng.uniform(0, 0.7))

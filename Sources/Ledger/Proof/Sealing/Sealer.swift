@@ -259,6 +259,9 @@ public actor Sealer: Service {
     }
 
     private func publish(_ work: Work, from: Int64, _ full: [TiledTree.FullTile]) async throws -> Bool {
+        // What is read may be in no replica yet, because a wait for that was cancelled: a head of it might have to be
+        // taken back after a failover.
+        try await store.pool.query("SELECT \(AppendStatement.durableCommit)")
         let origin = TreeHead.origin(of: signer.verifier.name, epoch: work.epoch)
         let head = TreeHead(origin: origin, size: work.tree.size, root: work.tree.root)
         let note = try await signer.signed(head.noteText)

@@ -1,0 +1,138 @@
+import EventSourcing
+import Foundation
+import Ledger
+import Postgres
+import TestKit
+import Testing
+import Transparency
+
+/// What the ledger promises while its synchronous replica is away: commits are made, and their replies wait.
+@Suite(.timeLimit(.minutes(2))) struct StandbyFaultTests {
+    @Test(arguments: ["pg_terminate_backend", "pg_cancel_backend"], [true, false])
+    func `an append cut between commit and reply is unknown, also when it is repeated, until it is durable`(
+        _ cut: String, isExpecting: Bool
+    ) async throws {
+        try await withDurableLedger { store, owner, _ in
+            _ = try await store.append(SampleEvents.append(to: "a-1"))
+            try await Self.missStandby(owner)
+            let command = SampleEvents.id()
+            let append = SampleEvents.append(
+                2, to: "a-1", after: isExpecting ? 1 : nil, command: isExpecting ? nil : command)
+            // The first one is made. The repeats find it, but no standby has it: they must not answer for it either.
+            for _ in 0..<3 {
+                async let answer = Self.attempt(append, through: store)
+                let isCut = try await eventually { try await Self.cutWaiting("ledger.append", owner, by: cut) }
+                #expect(isCut)
+                let answered = await answer
+                guard case .failure(.outcomeUnknown) = answered else {
+                    Issue.record("\(answered)")
+                    return
+                }
+            }
+            if !isExpecting {
+                async let receipt = Self.receipt(for: command, through: store)
+                let isCut = try await eventually { try await Self.cutWaiting("ledger.receipt", owner, by: cut) }
+                #expect(isCut)
+                let found = await receipt
+                guard case .failure(.unavailable) = found else {
+                    Issue.record("\(found)")
+                    return
+                }
+            }
+            try await Self.needNoStandby(owner)
+            let again = try await store.append(append)
+            #expect(again.isDuplicate)
+            #expect(again.version.value == 3)
+            #expect(again.position.value == 3)
+            #expect(try await store.everything().count == 3)
+        }
+    }
+
+    @Test func `a sealer signs nothing that no replica has`() async throws {
+        try await withDurableLedger { store, owner, _ in
+            let file = NSTemporaryDirectory() + "last-tree-head-\(UUID().uuidString)"
+            let sealer = Sealer(
+                store: store, signer: SigningKey(generatedFor: "example.com/log")!,
+                settings: .init(interval: .milliseconds(1), lastHeadFile: file), logger: silent)
+            try await Self.missStandby(owner)
+            async let answer = Self.attempt(SampleEvents.append(to: "a-1"), through: store)
+            let isCut = try await eventually {
+                try await Self.cutWaiting("ledger.append", owner, by: "pg_cancel_backend")
+            }
+            #expect(isCut)
+            guard case .failure(.outcomeUnknown) = await answer else {
+                Issue.record("the append was acknowledged")
+                return
+            }
+            // Everybody sees the event now, and no replica has it.
+            #expect(try await store.everything().count == 1)
+            async let sealed = sealer.seal()
+            let isHeld = try await eventually {
+                try await Self.cutWaiting("pg_logical_emit_message", owner, by: "pg_cancel_backend")
+            }
+            #expect(isHeld)
+            do {
+                let count = try await sealed
+                Issue.record("\(count) events were sealed")
+            } catch let error as PostgresError {
+                #expect(error.code == .durabilityUnknown)
+            }
+            #expect(!FileManager.default.fileExists(atPath: file))
+            try await Self.needNoStandby(owner)
+            #expect(try await sealer.seal() == 1)
+            try FileManager.default.removeItem(atPath: file)
+        }
+    }
+
+    /// Makes commits wait for a standby that does not exist.
+    private static func missStandby(_ owner: PostgresConnection) async throws {
+        try await owner.query("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+        try await owner.query("SELECT pg_reload_conf()")
+        // The checkpointer tells the sessions, in its own time.
+        let isWaiting = try await eventually { try await waitsForStandby(owner) }
+        #expect(isWaiting)
+    }
+
+    private static func needNoStandby(_ owner: PostgresConnection) async throws {
+        try await owner.query("ALTER SYSTEM RESET synchronous_standby_names")
+        try await owner.query("SELECT pg_reload_conf()")
+    }
+
+    private static func attempt(
+        _ append: Append, through store: PostgresEventStore
+    ) async -> Result<Appended, EventStoreFailure> {
+        do { return .success(try await store.append(append)) } catch { return .failure(error) }
+    }
+
+    private static func receipt(
+        for command: Identifier, through store: PostgresEventStore
+    ) async -> Result<Appended?, EventStoreFailure> {
+        do {
+            return .success(try await store.receipt(for: command, fingerprint: nil, on: SampleEvents.stream("a-1")))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Cuts the one session that waits for a standby with such a statement; false while there is none.
+    private static func cutWaiting(_ words: String, _ owner: PostgresConnection, by cut: String) async throws -> Bool {
+        try await owner.query(
+            """
+            SELECT \(unsafeRaw: cut)(pid)
+            FROM pg_stat_activity
+            WHERE wait_event = 'SyncRep' AND query LIKE \("%\(words)%")
+            """
+        ).count == 1
+    }
+
+    /// Whether a commit waits for a standby: a small one that is not given long.
+    private static func waitsForStandby(_ connection: PostgresConnection) async throws -> Bool {
+        do {
+            try await connection.query(
+                "SELECT pg_logical_emit_message(true, 'probe', '')", .timeout(.milliseconds(100)))
+            return false
+        } catch let error as PostgresError where error.code == .durabilityUnknown {
+            return true
+        }
+    }
+}
