@@ -54,8 +54,11 @@ import Transparency
             let sealer = Sealer(
                 store: store, signer: SigningKey(generatedFor: "example.com/log")!,
                 settings: .init(interval: .milliseconds(1), lastHeadFile: file), logger: silent)
+            _ = try await store.append(SampleEvents.append(to: "a-1"))
+            #expect(try await sealer.seal() == 1)
+            let last = FileManager.default.contents(atPath: file)
             try await Self.missStandby(owner)
-            async let answer = Self.attempt(SampleEvents.append(to: "a-1"), through: store)
+            async let answer = Self.attempt(SampleEvents.append(to: "a-1", after: 1), through: store)
             let isCut = try await eventually {
                 try await Self.cutWaiting("ledger.append", owner, by: "pg_cancel_backend")
             }
@@ -65,7 +68,7 @@ import Transparency
                 return
             }
             // Everybody sees the event now, and no replica has it.
-            #expect(try await store.everything().count == 1)
+            #expect(try await store.everything().count == 2)
             async let sealed = sealer.seal()
             let isHeld = try await eventually {
                 try await Self.cutWaiting("pg_logical_emit_message", owner, by: "pg_cancel_backend")
@@ -77,7 +80,7 @@ import Transparency
             } catch let error as PostgresError {
                 #expect(error.code == .durabilityUnknown)
             }
-            #expect(!FileManager.default.fileExists(atPath: file))
+            #expect(FileManager.default.contents(atPath: file) == last)
             try await Self.needNoStandby(owner)
             #expect(try await sealer.seal() == 1)
             try FileManager.default.removeItem(atPath: file)

@@ -17,7 +17,7 @@ actor AppendLane {
     nonisolated var unownedExecutor: UnownedSerialExecutor { connection.unownedExecutor }
 
     /// Longer than the server's own limits: reached only when the server, or the way to it, is silent.
-    private static let options = StatementOptions(timeout: .seconds(20), isCancellable: false)
+    static let options = StatementOptions(timeout: .seconds(20), isCancellable: false)
     /// How often a call is made again after the holder of the append lock was ended.
     private static let mostStalls = 5
 

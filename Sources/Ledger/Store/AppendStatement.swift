@@ -14,7 +14,7 @@ struct AppendStatement {
             SELECT t.oid::bigint, t.typarray::bigint
             FROM pg_type t
             WHERE t.oid = 'ledger.new_event'::regtype
-            """, .uncancellable
+            """, AppendLane.options
         ).single()
         newEvent = (
             PostgresType(rawValue: UInt32(try row.get(0, as: Int64.self))),

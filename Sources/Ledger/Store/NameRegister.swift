@@ -32,7 +32,7 @@ final class NameRegister: Sendable {
                 SELECT pg_postmaster_start_time(), d.oid::bigint
                 FROM pg_database d
                 WHERE d.datname = current_database()
-                """, .uncancellable
+                """, AppendLane.options
             ).single()
             startedAt = try row.get(0)
             database = try row.get(1)
@@ -103,7 +103,7 @@ final class NameRegister: Sendable {
         var found: [StreamName: Int64] = [:]
         let names = Dictionary(uniqueKeysWithValues: streams.map { ($0.description, $0) })
         for row in try await connection.query(
-            "SELECT name, stream_id FROM ledger.open_streams(\(Array(names.keys)))", .uncancellable)
+            "SELECT name, stream_id FROM ledger.open_streams(\(Array(names.keys)))", AppendLane.options)
         {
             guard let stream = names[try row.get(0)] else { continue }
             found[stream] = try row.get(1)
@@ -125,7 +125,7 @@ final class NameRegister: Sendable {
         _ types: Set<String>, _ ids: inout Ids, _ connection: PostgresConnection, _ server: Server
     ) async throws {
         for row in try await connection.query(
-            "SELECT name, type_id FROM ledger.open_types(\(Array(types)))", .uncancellable)
+            "SELECT name, type_id FROM ledger.open_types(\(Array(types)))", AppendLane.options)
         {
             ids.types[try row.get(0)] = try row.get(1)
         }
@@ -147,7 +147,7 @@ final class NameRegister: Sendable {
             FROM ledger.open_actors(
                 \(listed.map(\.subject)), \(listed.map(\.issuer)), \(listed.map(\.method.rawValue)),
                 \(listed.map(\.onBehalfOf)))
-            """, .uncancellable)
+            """, AppendLane.options)
         {
             ids.actors[listed[try row.get(0, as: Int.self) - 1]] = try row.get(1)
         }
