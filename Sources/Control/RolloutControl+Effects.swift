@@ -108,7 +108,8 @@ extension RolloutControl {
         let now = ports.clock.now()
         let lastHeardOf = await lastHeardOf(name) ?? now
         await submit(.reportFoundRoute(seen, lastHeardOf: lastHeardOf), at: now, for: name)
-        return true
+        // What the log decides nothing about is overwritten, as far as the router lets it.
+        return rollouts[name]?.effective.rollout?.routing.decided != rollout.effective.rollout?.routing.decided
     }
 
     private func carryOut(_ scale: ScaleIntent) async {

@@ -132,15 +132,20 @@ private struct Bench {
         #expect(bench.weights.last == 0)
     }
 
+    /// Brings a canary into traffic, and waits for the first good word about it.
+    private func expose(_ bench: Bench) async throws {
+        try await bench.apply(tag: "1")
+        try await bench.until("in service") { isCompleted($0, times: 1) }
+        try await bench.apply(tag: "2")
+        try await bench.until("a good measurement") { facts in
+            facts.contains { if case .measurementTaken = $0 { true } else { false } }
+        }
+    }
+
     @Test func `a failing verdict takes the traffic away without the ledger, which is told afterwards`() async throws {
         let bench = Bench()
         try await bench.while_(bench.control()) {
-            try await bench.apply(tag: "1")
-            try await bench.until("in service") { isCompleted($0, times: 1) }
-            try await bench.apply(tag: "2")
-            try await bench.until("a good measurement") { facts in
-                facts.contains { if case .measurementTaken = $0 { true } else { false } }
-            }
+            try await expose(bench)
             #expect(bench.weights.last == 50)
             bench.store.goDown()
             bench.metric.say(1)
@@ -171,12 +176,7 @@ private struct Bench {
     @Test func `blindness takes the traffic away after its time`() async throws {
         let bench = Bench()
         try await bench.while_(bench.control()) {
-            try await bench.apply(tag: "1")
-            try await bench.until("in service") { isCompleted($0, times: 1) }
-            try await bench.apply(tag: "2")
-            try await bench.until("a good measurement") { facts in
-                facts.contains { if case .measurementTaken = $0 { true } else { false } }
-            }
+            try await expose(bench)
             bench.store.goDown()
             let down = bench.clock.now()
             let rerouted = try await eventually(within: .seconds(90)) {
@@ -203,12 +203,7 @@ private struct Bench {
     @Test func `a standing order whose holder died is found, and the canary stays without traffic`() async throws {
         let bench = Bench()
         try await bench.while_(bench.control()) {
-            try await bench.apply(tag: "1")
-            try await bench.until("in service") { isCompleted($0, times: 1) }
-            try await bench.apply(tag: "2")
-            try await bench.until("a good measurement") { facts in
-                facts.contains { if case .measurementTaken = $0 { true } else { false } }
-            }
+            try await expose(bench)
             bench.store.goDown()
             bench.metric.say(1)
             let rerouted = try await eventually(within: .seconds(90)) {
@@ -294,12 +289,7 @@ private struct Bench {
     @Test func `a ledger that is silent is treated as one that is gone`() async throws {
         let bench = Bench()
         try await bench.while_(bench.control()) {
-            try await bench.apply(tag: "1")
-            try await bench.until("in service") { isCompleted($0, times: 1) }
-            try await bench.apply(tag: "2")
-            try await bench.until("a good measurement") { facts in
-                facts.contains { if case .measurementTaken = $0 { true } else { false } }
-            }
+            try await expose(bench)
             bench.store.fallSilent()
             bench.metric.say(1)
             let rerouted = try await eventually(within: .seconds(90)) {
@@ -344,12 +334,7 @@ private struct Bench {
     @Test func `an operator sees when the standing order begins, is carried out, and ends`() async throws {
         let bench = Bench()
         try await bench.while_(bench.control()) {
-            try await bench.apply(tag: "1")
-            try await bench.until("in service") { isCompleted($0, times: 1) }
-            try await bench.apply(tag: "2")
-            try await bench.until("a good measurement") { facts in
-                facts.contains { if case .measurementTaken = $0 { true } else { false } }
-            }
+            try await expose(bench)
             bench.store.goDown()
             bench.metric.say(1)
             _ = try await eventually(within: .seconds(90)) {
