@@ -12,8 +12,11 @@ struct ControlledRollout {
     var wakeAt: Instant?
     /// Set while the ledger cannot be reached.
     var outage: Outage?
-    /// Whether the data plane was looked at since the rollout was taken over; until then it may be ahead of the log.
+    /// Whether the data plane was seen to obey since the rollout was taken over; until then it may be ahead of the log, and
+    /// may still obey somebody who came before.
     var isDataPlaneKnown = false
+    /// When it is to be shown what holds again, after an attempt failed.
+    var showAgainAt: Instant?
 
     /// The state to act on: during an outage, the one that memory alone knows.
     var effective: RolloutState { outage?.shadow ?? state }

@@ -12,7 +12,22 @@ extension RolloutControl {
         for intent in RolloutController.react(to: .init(name: name, state: rollout.effective)) {
             perform(intent, for: name)
         }
+        show(name)
         if let due = rollouts[name]?.blindnessDue { wake(name, at: due) }
+    }
+
+    /// Has the route that stands carried out again, until the data plane of a rollout that was taken over obeys.
+    ///
+    /// One that is outstanding is carried out anyway.
+    private func show(_ name: RolloutName) {
+        guard let rollout = rollouts[name], !rollout.isDataPlaneKnown, rollout.outage == nil,
+            rollout.effects[.route] == nil, rollout.state.rollout?.routing.isOutstanding == false
+        else { return }
+        for intent in RolloutController.resync(.init(name: name, state: rollout.state)) {
+            if case .route(let route, _) = intent {
+                perform(.route(route, notBefore: rollout.showAgainAt), for: name)
+            }
+        }
     }
 
     /// Carries one intent out, or plans to; what is not allowed now is left to a later look.
@@ -72,11 +87,13 @@ extension RolloutControl {
             if try await finds(route.rollout) { return }
             let seen = try await ports.router.route(route)
             let now = ports.clock.now()
+            rollouts[route.rollout]?.isDataPlaneKnown = true
             noteRouted(seen, at: now, for: route.rollout)
             await submit(.reportRouted(seen), at: now, for: route.rollout)
         } catch {
             if error.code == .cancelled || Task.isCancelled { return }
             if error.code == .fenced { return yieldToSuccessor(route.rollout, because: error) }
+            rollouts[route.rollout]?.showAgainAt = ports.clock.now() + .seconds(1)
             let order: RolloutOrder
             if error.code == .staleGeneration, let newer = error.generation {
                 order = .reportNewerRoute(generation: newer)
@@ -94,7 +111,6 @@ extension RolloutControl {
         guard let rollout = rollouts[name], !rollout.isDataPlaneKnown else { return false }
         let seen = try await ports.router.observe(name)
         if Task.isCancelled { throw PlatformFailure(.cancelled, "the look at the data plane was given up") }
-        rollouts[name]?.isDataPlaneKnown = true
         guard let seen, seen.generation >= rollout.state.rollout?.routing.decided ?? 0,
             seen.split != rollout.state.rollout?.split
         else { return false }

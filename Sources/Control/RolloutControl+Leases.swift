@@ -141,10 +141,6 @@ extension RolloutControl {
             } catch let CommandHandler<RolloutDecider>.Failure.unreadable(event) {
                 logger.error("rollout cannot be controlled", metadata: ["rollout": "\(name)", "error": "\(event)"])
                 continue
-            } catch let CommandHandler<RolloutDecider>.Failure.store(.archived(words)) {
-                // It rests in a file; whoever commands it is told which.
-                logger.info("rollout is archived", metadata: ["rollout": "\(name)", "error": "\(words)"])
-                continue
             }
             guard let rollout = rollouts[name] else { continue }
             count += 1

@@ -93,9 +93,14 @@ extension RolloutControl {
     /// When the log last took something of a rollout; `nil` if it cannot say so now.
     func lastHeardOf(_ name: RolloutName) async -> Instant? {
         guard let version = rollouts[name]?.version, version > .none else { return nil }
+        let store = ports.store
         do {
-            return try await ports.store.read(name.stream, after: StreamVersion(version.value - 1), limit: 1).first?
-                .recordedAt
+            return try await patiently { () async -> Result<Instant?, Failure> in
+                do throws(EventStoreFailure) {
+                    let last = try await store.read(name.stream, after: StreamVersion(version.value - 1), limit: 1)
+                    return .success(last.first?.recordedAt)
+                } catch { return .failure(.store(error)) }
+            }
         } catch {
             // What is told next meets the same failure, and deals with it.
             logger.debug("last event not read", metadata: ["rollout": "\(name)", "error": "\(error)"])

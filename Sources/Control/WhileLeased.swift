@@ -31,23 +31,20 @@ public struct WhileLeased: Service {
             let changes = holder.changes()
             var iterator = changes.makeAsyncIterator()
             while await iterator.next() != nil {
-                guard isHeld else { continue }
-                try await runWhileHeld()
+                guard case .certain(let fence) = holder.standing(of: lease) else { continue }
+                try await run(while: .certain(fence))
             }
         }
     }
 
-    private var isHeld: Bool { if case .certain = holder.standing(of: lease) { true } else { false } }
-
-    private func runWhileHeld() async throws {
-        let fence = holder.standing(of: lease)
+    private func run(while standing: LeaseHolder.Standing) async throws {
         try await withThrowingTaskGroup(of: Bool.self) { group in
             group.addTask {
                 try await service.run()
                 return false
             }
             group.addTask {
-                for await _ in holder.changes() where holder.standing(of: lease) != fence { return true }
+                for await _ in holder.changes() where holder.standing(of: lease) != standing { return true }
                 return true
             }
             while let isOver = try await group.next(), !isOver {
