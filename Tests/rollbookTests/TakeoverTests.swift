@@ -13,9 +13,9 @@ import Transparency
 /// Several `serve` processes on one real PostgreSQL, killed and stopped in the middle of real releases.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct TakeoverTests {
     /// How long after the end of an instance another one must have gone on with its work.
-    private static let patience = Duration.seconds(5)
-    /// How long after it was stopped: one that is there is waited for a little longer before it is ended.
-    private static let longPatience = Duration.seconds(7)
+    ///
+    /// A lease of 3 s, a turn, and what a machine that is busy with other tests may add; what it took is printed.
+    private static let patience = Duration.seconds(15)
 
     @Test func `a standby goes on with the release of an instance that is killed`() async throws {
         try await ServedFleet.with { fleet in
@@ -52,7 +52,7 @@ import Transparency
             try await fleet.applied(20)
             let stopped = Self.now
             first.signal(SIGSTOP)
-            try await Self.expectGoingOn(fleet, by: second, since: stopped, within: Self.longPatience)
+            try await Self.expectGoingOn(fleet, by: second, since: stopped)
             first.signal(SIGCONT)
             #expect(try await first.running.ended() == SIGKILL)
             try await fleet.completes(2)
@@ -135,8 +135,7 @@ import Transparency
 
     /// The next thing that is written of the rollout is the other's, and in time.
     private static func expectGoingOn(
-        _ fleet: ServedFleet, by instance: ServedFleet.Instance, since then: Instant,
-        within patience: Duration = TakeoverTests.patience
+        _ fleet: ServedFleet, by instance: ServedFleet.Instance, since then: Instant
     ) async throws {
         var first: RecordedEvent?
         let came = try await eventually {

@@ -13,12 +13,15 @@ import ServiceLifecycle
 struct Standby: Service {
     /// Tells who has the platform from who only seems to.
     struct Watch {
-        /// For how long a lease must be seen to have run out: after a time without the database, its holder and we find
-        /// back to it in any order.
+        /// For how long a lease must be seen to have run out.
         static let patience = Duration.milliseconds(1500)
+        /// The same after a time without the database: its holder and we find back to it in any order, and an attempt to
+        /// connect may take ten seconds.
+        static let patienceAfterBlindness = Duration.seconds(15)
 
         private var seen: (owner: InstanceLock.Owner, epoch: Int64)?
         private var lapsedAt: Duration?
+        private var wasBlind = false
 
         /// Whether `owner` has let the lease run out by which others know of it.
         ///
@@ -28,6 +31,7 @@ struct Standby: Service {
         mutating func isHung(_ owner: InstanceLock.Owner?, _ presence: [Lease]?, at uptime: Duration) -> Bool {
             guard let presence else {
                 lapsedAt = nil
+                wasBlind = true
                 return false
             }
             guard let owner, let lease = presence.first(where: { $0.holder == owner.holder }), !lease.isHeld,
@@ -37,11 +41,12 @@ struct Standby: Service {
                 seen = owner.flatMap { owner in
                     presence.first { $0.holder == owner.holder && $0.isHeld }.map { (owner, $0.epoch) }
                 }
+                if seen != nil { wasBlind = false }
                 return false
             }
             let since = lapsedAt ?? uptime
             lapsedAt = since
-            return uptime - since >= Self.patience
+            return uptime - since >= (wasBlind ? Self.patienceAfterBlindness : Self.patience)
         }
     }
 
@@ -84,6 +89,15 @@ struct Standby: Service {
             logger.debug("leases cannot be looked at", metadata: ["error": "\(error)"])
         }
         guard watch.isHung(owner, presence, at: SystemControlClock().uptime()), let owner, owner.process.isAlive else {
+            return
+        }
+        // A ledger that can be read and not written lets nobody renew: then the owner is as well as can be.
+        do {
+            _ = try await leases.claim(
+                ["standby/\(holder.holder)"], for: holder.holder, lasting: .seconds(1), atMost: 1)
+        } catch {
+            logger.warning("the owner's lease ran out, but so would ours", metadata: ["error": "\(error)"])
+            watch = Watch()
             return
         }
         let isEnded = owner.process.send(SIGKILL)
