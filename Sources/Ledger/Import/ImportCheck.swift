@@ -25,7 +25,8 @@ struct ImportCheck: Sendable {
     private(set) var types: Set<String> = []
     private(set) var actors: Set<EventActor> = []
     private var first: Place?
-    private var last: Place?
+    /// Of the last event; the times of those before are no later.
+    private(set) var last: Place?
 
     /// Looks at a file with so many workers.
     ///
@@ -117,6 +118,11 @@ struct ImportCheck: Sendable {
             throw LineProblem(
                 field: missing, problem: "it is missing, and events are to keep their places",
                 fix: "import without --as-recorded, or export again")
+        }
+        guard epoch <= Int32.max else {
+            throw LineProblem(
+                field: "epoch", value: "\(epoch)", problem: "epochs go to \(Int32.max)",
+                fix: "import without --as-recorded")
         }
         let place = Place(position: position, recordedAt: recordedAt, epoch: epoch)
         if let last { try Self.follow(last, place) } else { first = place }

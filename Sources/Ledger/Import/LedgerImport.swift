@@ -60,6 +60,7 @@ public struct LedgerImport: Sendable {
         let check = try await ImportCheck.run(file, keepsPlaces: keepsPlaces, workers: workers)
         var connection = try await connect()
         do {
+            try await refuseFuture(check, file, connection)
             let known = try await known(check, file, connection)
             let batches = try await open(check, file, known, connection)
             let report = try await append(batches, check, file, &connection, progress)
@@ -77,6 +78,20 @@ public struct LedgerImport: Sendable {
         configuration.sessionSettings["lock_timeout"] = "2s"
         configuration.sessionSettings["statement_timeout"] = "60s"
         return try await PostgresConnection.connect(configuration)
+    }
+
+    /// Refuses a file whose events were recorded later than now: the ledger would take only those before.
+    private func refuseFuture(_ check: ImportCheck, _ file: EventFile, _ connection: PostgresConnection) async throws {
+        guard keepsPlaces, let last = check.last else { return }
+        let now = Instant(
+            try await connection.query("SELECT clock_timestamp()").single().get(0, as: PostgresInstant.self))
+        let recordedAt = Instant(microseconds: last.recordedAt)
+        guard recordedAt > now else { return }
+        throw LineProblem(
+            field: "recordedAt", value: recordedAt.description,
+            problem: "the last event was recorded in the future: it is \(now) here",
+            fix: "wait, set the clock right, or import without --as-recorded"
+        ).failure(file.name, line: check.lines)
     }
 
     // MARK: - What the ledger has

@@ -201,6 +201,30 @@ import Transparency
         Poison(description: "no type", field: "type", change: { $0.replacing(/"type":"[^"]*"/, with: #""type":"""#) }),
     ]
 
+    @Test(arguments: [
+        Poison(
+            description: "future", field: "recordedAt",
+            change: { $0.replacing(/"recordedAt":"[^"]*"/, with: #""recordedAt":"2999-01-01T00:00:00Z""#) }),
+        Poison(
+            description: "epoch", field: "epoch",
+            change: { $0.replacing(/"epoch":\d+/, with: #""epoch":4294967296"#) }),
+    ])
+    func `an event that cannot keep its place is named before any is appended`(_ wrong: Poison) async throws {
+        try await withLedger { source, _ in
+            for number in 0..<3 { _ = try await source.append(SampleEvents.append(to: "s-\(number)")) }
+            let file = try await LineFile(exporting: source)
+            try await withLedger { store, _ in
+                let bad = try file.changing(line: 3, wrong.change)
+                let failure = await #expect(throws: ImportFailure.self) {
+                    try await LedgerImport(store: store, keepsPlaces: true).run(bad.path)
+                }
+                #expect(failure?.field == wrong.field)
+                #expect(failure?.line == 3)
+                #expect(try await store.head() == .start)
+            }
+        }
+    }
+
     @Test(arguments: poisons) func `a line that is wrong is named, and nothing is appended`(_ poison: Poison)
         async throws
     {
