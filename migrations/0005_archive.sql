@@ -200,21 +200,16 @@ comment on column archive.announcement is 'The id of the event in the log that s
 comment on column archive.root is 'Of the tree over the log up to end_position - 1.';
 
 create table archivable (
-    category text collate "C" primary key check (category <> ''),
-    only_idle boolean not null
+    category text collate "C" primary key check (category <> '')
 );
 comment on table archivable is
-    'Streams of these keep their last event alone in an archived range; all others (the log''s own, templates, policies), '
-    'on which everything else rests, stay whole.';
-comment on column archivable.only_idle is
-    'Folded while they live: archived only if nothing was appended since the mark, and if that was asked for.';
-insert into archivable values
-    ('access', false), ('inbox', false), ('sink', false), ('rollout', true), ('analysis-run', true), ('experiment', true);
+    'Streams of these keep their last event alone in an archived range; all others, which are folded (rollouts, templates, '
+    'policies, the log''s own), stay whole.';
+insert into archivable values ('access'), ('inbox'), ('sink');
 
 -- What has to stay of a partition. The last event of each stream there, always: it tells the stream's version to who
--- appends. All events of the streams that are folded, except of those of which that can be spared and to which nothing
--- was appended from p_idle_before on.
-create function prepare_archive(p_first bigint, p_idle_before bigint, out kept bigint, out head bigint)
+-- appends. All events of the streams that are folded.
+create function prepare_archive(p_first bigint, out kept bigint)
 language plpgsql volatile security definer set search_path = ledger, pg_temp as $$
 declare
     v_name text;
@@ -223,7 +218,9 @@ declare
 begin
     select p.table_name, p.end_position into strict v_name, v_end from event_partition p where p.first_position = p_first;
     v_rest := v_name || '_rest';
-    select b.last_position into head from append_batch b order by b.last_position desc limit 1;
+    if exists (select from pg_inherits i where i.inhrelid = to_regclass(format('ledger.%I', v_rest))) then
+        raise exception 'ledger.prepare_archive(%): it is archived already', p_first;
+    end if;
     execute format('drop table if exists %I', v_rest);  -- of an attempt that did not come to its end
     execute format(
         'create table %I (like event including defaults including constraints including comments including storage '
@@ -238,31 +235,20 @@ begin
          ), judged as (
              select o.stream_id, o.last_version,
                     exists (
-                        select
-                          from archivable a
-                         where starts_with(s.name, a.category || ''-'')
-                           and (not a.only_idle or last."position" < $1)) as is_thinned
+                        select from archivable a where starts_with(s.name, a.category || ''-'')) as is_thinned
                from stood o
-               join stream s using (stream_id)
-              cross join lateral (
-                    select x."position"
-                      from event x
-                     where x.stream_id = o.stream_id
-                     order by x.version desc
-                     limit 1) last)
+               join stream s using (stream_id))
          select e.*
            from %I e
            join judged j using (stream_id)
           where not j.is_thinned or e.version = j.last_version
-          order by e."position"', v_rest, v_name, v_name)
-    using p_idle_before;
+          order by e."position"', v_rest, v_name, v_name);
     get diagnostics kept = row_count;
     execute format('create trigger append_only before update or delete or truncate on %I '
         'for each statement execute function refuse_change()', v_rest);
     execute format('grant select on %I to rollbook_service', v_rest);
 end $$;
-comment on function prepare_archive is
-    'Makes the table that is to stand in the place of a partition; answers its rows, and up to where the log was judged.';
+comment on function prepare_archive is 'Makes the table that is to stand in the place of a partition; answers its rows.';
 
 -- Two tables change places in one transaction, so that at no moment a stream's last event is not to be found. The lock
 -- waits for who reads, and while it waits, others wait behind it: the caller has set a short lock_timeout, and tries again.
@@ -280,37 +266,18 @@ begin
 end $$;
 
 create function archive_partition(
-    p_first bigint, p_head bigint, p_events bigint, p_kept bigint, p_file text, p_sha256 bytea, p_root bytea,
-    p_announcement uuid
+    p_first bigint, p_events bigint, p_kept bigint, p_file text, p_sha256 bytea, p_root bytea, p_announcement uuid
 ) returns void
 language plpgsql volatile security definer set search_path = ledger, pg_temp as $$
 declare
     v_name text;
     v_end bigint;
-    v_is_woken boolean;
 begin
     select p.table_name, p.end_position into strict v_name, v_end from event_partition p where p.first_position = p_first;
     if v_end > (select s.size + 1 from sealed s) or v_end >= (select r.end_position from current_range r) then
         raise exception 'ledger.archive_partition(%): its events are not all sealed, or appends still look into it', p_first;
     end if;
     perform swap_partition(v_name, v_name || '_rest', p_first, v_end);
-    -- Nobody appends now: a stream that was idle when it was judged either still is, or has woken since.
-    execute format(
-        'select exists (
-             select
-               from event e
-               join stream s using (stream_id)
-               join archivable a on a.only_idle and starts_with(s.name, a.category || ''-'')
-              where e."position" > $1
-                and (select min(r.version) from %I r where r.stream_id = e.stream_id)
-                    > (select min(x.version) from %I x where x.stream_id = e.stream_id))', v_name || '_rest', v_name)
-       into v_is_woken
-      using p_head;
-    if v_is_woken then
-        raise exception using
-            errcode = 'serialization_failure',
-            message = format('ledger.archive_partition(%s): a stream that was idle is so no more', p_first);
-    end if;
     insert into archive (
            first_position, end_position, table_name, rest_name, events, kept, file, sha256, root, announcement)
     values (p_first, v_end, v_name, v_name || '_rest', p_events, p_kept, p_file, p_sha256, p_root, p_announcement);
@@ -339,6 +306,9 @@ declare
     v_archive archive;
 begin
     select * into strict v_archive from archive a where a.first_position = p_first;
+    if exists (select from pg_inherits i where i.inhrelid = to_regclass(format('ledger.%I', v_archive.table_name))) then
+        raise exception 'ledger.prepare_return(%): it is back already', p_first;
+    end if;
     if v_archive.is_dropped then
         execute format('drop table if exists %I', v_archive.table_name);
         execute format(

@@ -33,17 +33,27 @@ final class ArchiveWriter {
         let manifest = manifest(Data(hasher.finalize()).hexadecimal)
         try put(Array(ArchiveReader.line(of: manifest).utf8))
         guard gzclose(handle) == Z_OK else { throw ArchiveFailure("\(unfinished) could not be written to its end") }
-        let descriptor = open(unfinished, O_RDONLY | O_CLOEXEC)
-        defer { close(descriptor) }
-        guard descriptor >= 0, fsync(descriptor) == 0, rename(unfinished, path) == 0 else {
+        try Self.sync(unfinished)
+        guard rename(unfinished, path) == 0 else {
             throw ArchiveFailure("\(path) could not be put on disk: \(String(cString: strerror(errno)))")
         }
-        let folder = open((path as NSString).deletingLastPathComponent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        if folder >= 0 {
-            fsync(folder)
-            close(folder)
-        }
+        try Self.makeDurable(path)
         return manifest
+    }
+
+    /// Has a file, its name, and that of its folder on disk: also one that was not written here.
+    static func makeDurable(_ path: String) throws {
+        let folder = ((path as NSString).standardizingPath as NSString).deletingLastPathComponent
+        let place = folder.isEmpty ? "." : folder
+        for path in [path, place, place + "/.."] { try sync(path) }
+    }
+
+    private static func sync(_ path: String) throws {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        defer { if descriptor >= 0 { close(descriptor) } }
+        guard descriptor >= 0, fsync(descriptor) == 0 else {
+            throw ArchiveFailure("\(path) could not be put on disk: \(String(cString: strerror(errno)))")
+        }
     }
 
     private func put(_ bytes: [UInt8]) throws {

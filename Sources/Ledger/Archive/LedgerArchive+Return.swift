@@ -15,6 +15,10 @@ extension LedgerArchive {
     /// - Throws: ``ArchiveFailure``; `PostgresError`.
     @discardableResult
     public func bringBack(_ path: String) async throws -> ArchiveManifest {
+        try await alone { try await bringBackAlone(path) }
+    }
+
+    private func bringBackAlone(_ path: String) async throws -> ArchiveManifest {
         let file = (path as NSString).lastPathComponent
         guard let range = try await ArchiveTable.ranges(store.pool).first(where: { $0.file == file }) else {
             throw ArchiveFailure(

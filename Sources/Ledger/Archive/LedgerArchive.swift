@@ -67,14 +67,19 @@ public struct LedgerArchive: Sendable {
     ///
     /// - Parameters:
     ///   - folder: Where the files go; it must be there.
-    ///   - idleBefore: Rollouts (and runs and experiments) to which nothing was appended from this position on are
-    ///     archived as well; their folds then ask for the file. Nil keeps all that is folded.
     ///   - dropping: Drops the partitions once their files are verified, those of earlier calls too.
     ///   - context: A new id, and the actor, of the event that each archive leaves in the log.
     /// - Returns: What was archived, the lowest positions first.
     /// - Throws: ``ArchiveFailure``; `EventStoreFailure`; `PostgresError`. Partitions before the one that failed stay archived.
     public func archive(
-        through: GlobalPosition, into folder: String, idleBefore: GlobalPosition? = nil, dropping: Bool = false,
+        through: GlobalPosition, into folder: String, dropping: Bool = false,
+        context: () -> (id: Identifier, actor: EventActor)
+    ) async throws -> [Archived] {
+        try await alone { try await archiveAlone(through: through, into: folder, dropping: dropping, context: context) }
+    }
+
+    private func archiveAlone(
+        through: GlobalPosition, into folder: String, dropping: Bool,
         context: () -> (id: Identifier, actor: EventActor)
     ) async throws -> [Archived] {
         var done: [Archived] = []
@@ -82,19 +87,39 @@ public struct LedgerArchive: Sendable {
         for partition in try await partitions(through: through.value) where partition.reason == nil {
             let path = folder + "/" + Self.fileName(partition.positions)
             let manifest = try await write(partition, path)
-            done.append(
-                try await replace(partition, path, manifest, idleBefore: idleBefore?.value, dropping, context()))
+            done.append(try await replace(partition, path, manifest, dropping, context()))
         }
         if dropping {
             for range in try await ArchiveTable.ranges(store.pool)
             where !range.isDropped && range.positions.upperBound <= through.value {
                 let path = folder + "/" + range.file
                 try await verify(range, path)
+                try ArchiveWriter.makeDurable(path)
                 _ = try await store.pool.query("SELECT ledger.drop_archived(\(range.positions.lowerBound))")
                 logger.notice("an archived partition was dropped", metadata: ["table": "\(range.table)"])
             }
         }
         return done
+    }
+
+    /// Runs `body` while nobody else archives or brings back: two would change the same tables.
+    func alone<Value>(_ body: () async throws -> Value) async throws -> Value {
+        let session = try await PostgresConnection.connect(store.pool.configuration)
+        let outcome: Result<Value, any Error>
+        do {
+            let isAlone: Bool = try await session.query("SELECT pg_try_advisory_lock(hashtext('rollbook.archive'), 0)")
+                .single().get(0)
+            guard isAlone else {
+                throw ArchiveFailure("another archive works on this ledger: wait for it, nothing was changed")
+            }
+            outcome = .success(try await body())
+        } catch { outcome = .failure(error) }
+        do { try await session.query("SELECT pg_advisory_unlock_all()", .uncancellable) } catch {
+            // A session that is lost has lost its lock.
+            logger.debug("the archive's session was gone", metadata: ["error": "\(error)"])
+        }
+        await session.close()
+        return try outcome.get()
     }
 
     struct Partition {
@@ -227,32 +252,19 @@ public struct LedgerArchive: Sendable {
 
     /// Puts what has to stay in the partition's place.
     private func replace(
-        _ partition: Partition, _ path: String, _ manifest: ArchiveManifest, idleBefore: Int64?, _ dropping: Bool,
+        _ partition: Partition, _ path: String, _ manifest: ArchiveManifest, _ dropping: Bool,
         _ context: (id: Identifier, actor: EventActor)
     ) async throws -> Archived {
         let first = partition.positions.lowerBound
         let sum = try ArchiveReader(path: path).sum()
         guard let root = MerkleHash(base64: manifest.root) else { preconditionFailure("a root is base64") }
         let file = (path as NSString).lastPathComponent
-        var kept: Int64 = 0
-        var attempts = 0
-        while true {
-            let row = try await store.pool.query(
-                "SELECT kept, head FROM ledger.prepare_archive(\(first), \(idleBefore))"
-            ).single()
-            kept = try row.get(0)
-            do {
-                try await swap(
-                    """
-                    SELECT ledger.archive_partition(
-                        \(first), \(try row.get(1, as: Int64.self)), \(manifest.events), \(kept), \(file), \(sum),
-                        \(root.bytes), \(context.id.uuid))
-                    """)
-                break
-            } catch let error as PostgresError where error.sqlState?.classCode == "40" && attempts < 5 {
-                attempts += 1
-            }
-        }
+        let kept: Int64 = try await store.pool.query("SELECT ledger.prepare_archive(\(first))").single().get(0)
+        try await swap(
+            """
+            SELECT ledger.archive_partition(
+                \(first), \(manifest.events), \(kept), \(file), \(sum), \(root.bytes), \(context.id.uuid))
+            """)
         let archived = Archived(
             manifest: manifest, path: path, sha256: Data(sum).hexadecimal, kept: kept, isDropped: dropping)
         logger.notice("a partition was archived", metadata: ["table": "\(partition.table)", "file": "\(path)"])

@@ -11,10 +11,8 @@ struct Archive: AsyncParsableCommand {
         discussion: """
             Each partition below the mark is written into one file, read back, compared with the rows and with the sealed \
             tree, and only then put beside the log. The last event of each stream stays in the log, and so does every \
-            event of a stream that is folded (rollouts, templates, the log's own stream). --idle archives also the rollouts \
-            to which nothing was appended since the mark; until the file is brought back they can neither be read nor \
-            commanded. Appends go on meanwhile; a reader with a long transaction is waited for. Nothing is \
-            deleted, unless --drop asks for it after the file was verified. `rollbook verify` passes as before, and with \
+            event of a stream that is folded (rollouts, templates, the log's own stream). Appends go on meanwhile; a \
+            reader with a long transaction is waited for. Nothing is deleted, unless --drop asks for it after the file was verified. `rollbook verify` passes as before, and with \
             --archive FOLDER looks at the files as well. Needs the rights of who migrates. Exit codes: 0 done; 1 not \
             done, and why; 4 a value is wrong; 5 the ledger cannot be reached.
             """)
@@ -27,9 +25,6 @@ struct Archive: AsyncParsableCommand {
 
     @Option(help: "The folder of the files; archive below the data directory if not given.")
     var out: String?
-
-    @Flag(help: "Archive also rollouts to which nothing was appended since the mark.")
-    var idle = false
 
     @Flag(help: "Drop the partitions whose files are verified.")
     var drop = false
@@ -46,8 +41,8 @@ struct Archive: AsyncParsableCommand {
         guard (before == nil) != (bringBack == nil) else {
             throw ValidationError("give --before TIME or POSITION, or --bring-back FILE")
         }
-        if bringBack != nil, drop || idle || out != nil {
-            throw ValidationError("--bring-back goes with none of --out, --idle and --drop")
+        if bringBack != nil, drop || out != nil {
+            throw ValidationError("--bring-back goes neither with --out nor with --drop")
         }
         guard wait >= 0, wait <= 86_400 else {
             throw ValidationError("--wait is \(wait): give seconds, from 0 to 86400")
@@ -92,7 +87,7 @@ struct Archive: AsyncParsableCommand {
             subject: "\(NSUserName())@\(ProcessInfo.processInfo.hostName)", issuer: "operating-system",
             method: .unauthenticated)
         let done = try await archive.archive(
-            through: through, into: folder, idleBefore: idle ? GlobalPosition(through.value + 1) : nil, dropping: drop
+            through: through, into: folder, dropping: drop
         ) { (Mint.identifier(), user) }
         for archived in done {
             let manifest = archived.manifest
