@@ -44,6 +44,7 @@ final class LivingStreams: Sendable {
     func append(through store: PostgresEventStore) async throws -> Appended {
         var taken = take()
         while taken == nil {
+            // The load is above what is free: so the wait is part of what is measured.
             try await Task.sleep(for: .milliseconds(1))
             taken = take()
         }
@@ -120,6 +121,7 @@ enum SteadyLoad {
                     sent += 1
                 }
                 if now - begin >= duration { return }
+                // The clock that the rate is kept by.
                 try await Task.sleep(until: now + .milliseconds(1), tolerance: .zero, clock: .continuous)
             }
         }

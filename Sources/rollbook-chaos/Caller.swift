@@ -35,6 +35,7 @@ struct Caller: Sendable {
             let made = try await carryOut(next(turn, &dice))
             // After a refusal there is nothing to wait for, unless the ledger is out of reach.
             let pause = made ? rest : .milliseconds(5)
+            // The pace of the load, by the dice.
             try await Task.sleep(for: pause * Double.random(in: 0...1, using: &dice))
         }
     }
@@ -84,6 +85,7 @@ struct Caller: Sendable {
                 case .outcomeUnknown(let words):
                     unknowns += 1
                     journal.note("unknown \(id) \(words.oneLine)", durably: false)
+                    // A server that is away is asked a hundred times a second, not as fast as it refuses.
                     try await Task.sleep(for: .milliseconds(10))
                 case .unavailable where unknowns > 0:
                     try await Task.sleep(for: .milliseconds(10))

@@ -31,6 +31,8 @@ final class Journal: Sendable {
     func note(_ lines: String..., durably: Bool) { note(lines, durably: durably) }
 
     /// Adds lines in one write.
+    ///
+    /// A journal that cannot be kept ends the program: whatever it then said of the ledger would be worth nothing.
     func note(_ lines: [String], durably: Bool) {
         let bytes = Array((lines.joined(separator: "\n") + "\n").utf8)
         lock.withLock { _ in

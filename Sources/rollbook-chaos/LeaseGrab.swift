@@ -37,9 +37,11 @@ final class LeaseGrab: Sendable {
                         """
                     ).single().get(0, as: Int64.self)
                     held.withLock { $0 = Fence(lease: name, epoch: epoch) }
+                    // How long it keeps the lease, by the dice.
                     try await Task.sleep(for: .seconds(Double.random(in: pause, using: &dice)))
                 }
             } catch is PostgresError {
+                // Until the server is back; what is wrong with it is the scenario's.
                 try await Task.sleep(for: .milliseconds(50))
             }
         }

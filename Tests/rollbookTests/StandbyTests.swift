@@ -77,6 +77,7 @@ import Testing
     @Test func `a lock has one owner, who says so, and none once it is released`() throws {
         let folder = FileManager.default.temporaryDirectory.appending(path: "lock-\(UUID().uuidString.prefix(8))")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        // A folder of the test's own; one that stays behind harms nobody.
         defer { try? FileManager.default.removeItem(at: folder) }
         let data = DataDirectory(folder.path())
         let lock = try #require(try InstanceLock.ifFree(data))

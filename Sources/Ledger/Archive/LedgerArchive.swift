@@ -289,6 +289,7 @@ public struct LedgerArchive: Sendable {
                         "somebody has read the log in one transaction for more than \(patience) (see pg_stat_activity): "
                             + "nothing was changed; end that transaction, or try again later")
                 }
+                // Until the reader is done, which nobody announces; `patience` ends it, and so does cancellation.
                 try await Task.sleep(for: pause)
                 pause = min(pause * 2, .seconds(1))
             }

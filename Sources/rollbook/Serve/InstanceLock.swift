@@ -57,6 +57,7 @@ struct InstanceLock {
     /// Who has the lock; `nil` if it has not said so, or not all of it yet.
     static func owner(_ data: DataDirectory) -> Owner? {
         guard let bytes = FileManager.default.contents(atPath: path(data)) else { return nil }
+        // What does not decode is not all written yet: the next look reads it again.
         return try? JSONDecoder().decode(Owner.self, from: bytes)
     }
 

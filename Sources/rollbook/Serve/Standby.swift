@@ -77,6 +77,7 @@ struct Standby: Service {
         while !Task.isCancelled {
             if let lock = try InstanceLock.ifFree(data) { return lock }
             await look(&watch)
+            // A file lock tells nobody that it is free; cancellation ends the wait, and with it the service.
             do { try await Task.sleep(for: Self.interval) } catch { return nil }
         }
         return nil

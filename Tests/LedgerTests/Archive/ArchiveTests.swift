@@ -117,6 +117,7 @@ import Transparency
             await #expect(throws: ArchiveFailure.self) { _ = try await bed.archive(through: 32) }
             #expect(try await bed.number("SELECT count(*) FROM ledger.archive") == 0)
             await other.close()
+            // Refused until the server has noticed that the other session is gone.
             let isFree = try await eventually { (try? await bed.archive(through: 32).isEmpty) == false }
             #expect(isFree)
         }
