@@ -10,7 +10,7 @@ import Testing
         try await withLedger { store, owner in
             try await clause.check(
                 LeasesContract.Stage(
-                    leases: PostgresLeases(pool: store.pool), store: store,
+                    leases: PostgresLeases(pool: store.pool, patience: .seconds(60)), store: store,
                     pass: { duration in
                         let superuser = try await PostgresConnection.connect(owner)
                         try await superuser.query(
@@ -25,7 +25,7 @@ import Testing
 
     @Test func `a renewal does not wait for the appends, and a claim that finds nothing neither`() async throws {
         try await withLedger { store, owner in
-            let leases = PostgresLeases(pool: store.pool)
+            let leases = PostgresLeases(pool: store.pool, patience: .seconds(60))
             let held = try await leases.claim(["a"], for: "one", lasting: .seconds(30), atMost: 1)
             let superuser = try await PostgresConnection.connect(owner)
             try await superuser.transaction { connection in
@@ -44,7 +44,7 @@ import Testing
 
     @Test func `a claim waits for nobody under the append lock`() async throws {
         try await withLedger { store, owner in
-            let leases = PostgresLeases(pool: store.pool)
+            let leases = PostgresLeases(pool: store.pool, patience: .seconds(60))
             _ = try await leases.claim(["a", "b"], for: "one", lasting: .zero, atMost: 2)
             let superuser = try await PostgresConnection.connect(owner)
             try await superuser.transaction { connection in
@@ -58,7 +58,8 @@ import Testing
 
     @Test func `the service can hold leases, but not write them by itself`() async throws {
         try await withLedger { store, _ in
-            _ = try await PostgresLeases(pool: store.pool).claim(["a"], for: "one", lasting: .seconds(30), atMost: 1)
+            _ = try await PostgresLeases(pool: store.pool, patience: .seconds(60)).claim(
+                ["a"], for: "one", lasting: .seconds(30), atMost: 1)
             for statement in [
                 "UPDATE ledger.lease SET epoch = 1", "DELETE FROM ledger.lease", "INSERT INTO ledger.cluster SELECT",
                 "INSERT INTO ledger.lease VALUES ('b', 'x', 1, now())",

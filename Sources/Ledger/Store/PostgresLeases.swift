@@ -6,13 +6,15 @@ public import Postgres
 /// Each call is one statement in a transaction of its own, so that a holder that is stopped in the middle of one keeps
 /// nobody waiting. Give it a pool that nothing else uses: a renewal must not stand in line behind somebody's long query.
 public struct PostgresLeases: Leases {
-    /// How long a call may take; an answer that comes later is worth nothing to a holder.
-    public static let patience = Duration.seconds(2)
-
     private let pool: PostgresPool
+    private let patience: Duration
 
     /// Makes leases over a pool in the service's role.
-    public init(pool: PostgresPool) { self.pool = pool }
+    /// - Parameter patience: how long a call may take; an answer that comes later is worth nothing to a holder.
+    public init(pool: PostgresPool, patience: Duration = .seconds(2)) {
+        self.pool = pool
+        self.patience = patience
+    }
 
     /// Renews, as the port says.
     public func renew(
@@ -72,7 +74,7 @@ public struct PostgresLeases: Leases {
     }
 
     private func query(_ sql: SQL) async throws(EventStoreFailure) -> PostgresResult {
-        do { return try await pool.query(sql, .timeout(Self.patience)) } catch {
+        do { return try await pool.query(sql, .timeout(patience)) } catch {
             throw EventStoreFailure(reading: error)
         }
     }
