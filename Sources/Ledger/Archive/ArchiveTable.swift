@@ -29,6 +29,13 @@ enum ArchiveTable {
         }
     }
 
+    /// What the names of streams begin with that keep their last event alone in an archived range.
+    static func thinned(_ connection: some PostgresQueryable) async throws -> [[UInt8]] {
+        try await connection.query("SELECT category FROM ledger.archivable ORDER BY category").map {
+            Array("\(try $0.get(0, as: String.self))-".utf8)
+        }
+    }
+
     /// Fails if a page of a stream passes over events that stand in an archive.
     static func check(
         _ page: [RecordedEvent], after: StreamVersion, _ connection: some PostgresQueryable

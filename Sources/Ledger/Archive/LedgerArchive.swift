@@ -296,18 +296,6 @@ public struct LedgerArchive: Sendable {
         }
     }
 
-    /// What the event says.
-    private struct Payload: Codable {
-        var firstPosition: Int64
-        var lastPosition: Int64
-        var events: Int64
-        var kept: Int64
-        var file: String
-        var sha256: String
-        var root: String
-        var table: String
-    }
-
     /// Says of every archive in the log that there is one; what was said before is recognised.
     private func announce(by actor: EventActor) async throws {
         for range in try await ArchiveTable.ranges(store.pool) {
@@ -315,11 +303,7 @@ public struct LedgerArchive: Sendable {
             let event = NewEvent(
                 id: id, type: Self.wireName, occurredAt: range.archivedAt, actor: actor, causation: nil,
                 correlation: id,
-                data: CanonicalJSON.text(
-                    Payload(
-                        firstPosition: range.positions.lowerBound, lastPosition: range.positions.upperBound,
-                        events: range.events, kept: range.kept, file: range.file,
-                        sha256: Data(range.sha256).hexadecimal, root: range.root.base64, table: range.table)))
+                data: CanonicalJSON.text(ArchiveAnnouncement(range)))
             _ = try await store.append(
                 Append(stream: KeyHistory.stream, expecting: .any, events: [event], command: id))
         }

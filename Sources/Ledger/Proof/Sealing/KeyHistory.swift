@@ -28,9 +28,18 @@ public struct KeyHistory: Sendable {
     ///
     /// - Throws: `EventStoreFailure`; ``SealHalt`` for one that cannot be read.
     public static func read(_ store: some EventReader) async throws -> KeyHistory {
+        try await read { try await store.read(stream, after: $0, limit: 500) }
+    }
+
+    /// Reads the announcements in a log that may be damaged: one that is missing is passed over.
+    static func readWhatIsThere(_ store: PostgresEventStore) async throws -> KeyHistory {
+        try await read { try await PostgresEventStore.read(stream, after: $0, limit: 500, through: store.pool) }
+    }
+
+    private static func read(_ next: (StreamVersion) async throws -> [RecordedEvent]) async throws -> KeyHistory {
         var history = KeyHistory(entries: [], version: .none)
         while true {
-            let page = try await store.read(stream, after: history.version, limit: 500)
+            let page = try await next(history.version)
             for recorded in page where recorded.event.type == wireName {
                 do {
                     let payload: Payload = try CanonicalJSON.read(from: recorded.event.data)

@@ -19,6 +19,8 @@ struct VerifiedChunk: Sendable {
         var edges: [[MerkleHash]]
         /// The ranges of the log that stand in files, ascending.
         var archives: [ClosedRange<Int64>] = []
+        /// What the names of streams begin with that keep their last event alone in such a range.
+        var thinned: [[UInt8]] = []
 
         var first: Int64 { index * VerifiedChunk.width + 1 }
     }
@@ -28,12 +30,23 @@ struct VerifiedChunk: Sendable {
         var firstVersion: Int64
         var firstPosition: Int64
         var lastVersion: Int64
+        /// Whether it keeps its last event alone in an archived range.
+        var isThinned: Bool
+    }
+
+    /// What an archived range lacks.
+    struct ArchivedPart: Sendable {
+        /// How many positions have no event in the log, and the first of them.
+        var missing: Int64 = 0
+        var firstMissing: Int64?
+        /// How many versions the events that are there pass over; each of them is one of the missing.
+        var passedOver: Int64 = 0
     }
 
     let task: Task
     var events: Int64 = 0
-    /// Events that only an archive has.
-    var archived: Int64 = 0
+    /// By the first position of each archived range.
+    var archived: [Int64: ArchivedPart] = [:]
     var findings: [VerifyReport.Finding] = []
     var moreFindings = 0
     /// The tree of this chunk's leaves.
@@ -147,16 +160,29 @@ struct ChunkReader {
     }
 
     private mutating func checkVersion(_ position: Int64, stream: Int64, version: Int64) {
-        let fresh = VerifiedChunk.StreamSpan(firstVersion: version, firstPosition: position, lastVersion: version - 1)
-        let expected = chunk.streams[stream, default: fresh].lastVersion + 1
-        chunk.streams[stream, default: fresh].lastVersion = version
-        let isArchived = version > expected && chunk.task.archives.first?.lowerBound ?? .max <= position
-        if version != expected, !isArchived {
+        guard let span = chunk.streams[stream] else {
+            chunk.streams[stream] = VerifiedChunk.StreamSpan(
+                firstVersion: version, firstPosition: position, lastVersion: version, isThinned: isThinned(stream))
+            return
+        }
+        chunk.streams[stream]?.lastVersion = version
+        let expected = span.lastVersion + 1
+        guard version != expected else { return }
+        if let range = chunk.task.archives.range(
+            passedOverAt: position, span.isThinned, version: version, expected: expected)
+        {
+            chunk.archived[range.lowerBound, default: .init()].passedOver += version - expected
+        } else {
             chunk.report(
                 .init(
                     .version, at: position, "the event has version \(version) of its stream, where \(expected) follows")
             )
         }
+    }
+
+    private func isThinned(_ stream: Int64) -> Bool {
+        guard !chunk.task.archives.isEmpty, let name = names.streams[stream] else { return false }
+        return chunk.task.thinned.contains { name.starts(with: $0) }
     }
 
     private mutating func checkContent(
@@ -221,14 +247,17 @@ struct ChunkReader {
     private mutating func skip(to position: Int64) {
         while next < position, let range = chunk.task.archives.first(where: { $0.upperBound >= next }) {
             skipMissing(to: min(position, range.lowerBound))
-            while next < position, range.contains(next) { addArchivedLeaf() }
+            while next < position, range.contains(next) { addArchivedLeaf(of: range) }
         }
         skipMissing(to: position)
     }
 
     /// Takes the leaf of an event that only an archive has from the tree.
-    private mutating func addArchivedLeaf() {
-        chunk.archived += 1
+    private mutating func addArchivedLeaf(of range: ClosedRange<Int64>) {
+        var part = chunk.archived[range.lowerBound] ?? .init()
+        part.missing += 1
+        part.firstMissing = part.firstMissing ?? next
+        chunk.archived[range.lowerBound] = part
         guard let leaf = sealedLeaf(next) else {
             chunk.report(.init(.tile, at: next, "the event stands in an archive, and its tile is missing"))
             return addMissingLeaf()
@@ -304,5 +333,17 @@ struct ChunkReader {
                 .init(
                     .tile, at: first, through: first + 255, "the upper tile is not made of the hashes of these events"))
         }
+    }
+}
+
+extension [ClosedRange<Int64>] {
+    /// The archived range, of these, that has the versions between `expected` and the one of the event at `position`;
+    /// nil if none may have them.
+    ///
+    /// A range keeps the last event of every stream in it, so whatever an event passes over stands in its own range.
+    func range(passedOverAt position: Int64, _ isThinned: Bool, version: Int64, expected: Int64) -> ClosedRange<Int64>?
+    {
+        guard isThinned, version > expected else { return nil }
+        return first { $0.contains(position) }
     }
 }
