@@ -24,7 +24,9 @@ $$;
 comment on function renew_leases is 'Makes a holder''s leases last from now on; answers those that are still its own.';
 
 create function claim_leases(
-    p_holder text, p_name text[], p_lasting interval, p_limit int
+    p_holder text, p_name text[],
+    p_floor bigint[],   -- beside each name: an epoch that was seen elsewhere and has to be exceeded; 0: none was
+    p_lasting interval, p_limit int
 ) returns table (name text, epoch bigint)
 language plpgsql volatile security definer set search_path = ledger, pg_temp set lock_timeout = '1s' as $$
 #variable_conflict use_column
@@ -47,28 +49,30 @@ begin
     -- A row that is being renewed just now is left to the next call: nobody is waited for under the append lock.
     return query
     update lease l
-       set holder = p_holder, epoch = l.epoch + 1, expires_at = clock_timestamp() + p_lasting
+       set holder = p_holder, epoch = greatest(l.epoch, free.floor) + 1,
+           expires_at = clock_timestamp() + p_lasting
       from (
-           select k.name
-             from lease k
-            where k.name = any (p_name) and (k.expires_at <= clock_timestamp() or k.holder = p_holder)
-            order by array_position(p_name, k.name)
+           select k.name, n.floor
+             from unnest(p_name, p_floor) with ordinality n(name, floor, o)
+             join lease k on k.name = n.name
+            where k.expires_at <= clock_timestamp() or k.holder = p_holder
+            order by n.o
             limit p_limit
-              for update skip locked) free
+              for update of k skip locked) free
      where l.name = free.name
     returning l.name, l.epoch;
     get diagnostics v_taken = row_count;
     return query
     insert into lease (name, holder, epoch, expires_at)
-    select n.name, p_holder, 1, clock_timestamp() + p_lasting
-      from unnest(p_name) with ordinality n(name, o)
+    select n.name, p_holder, n.floor + 1, clock_timestamp() + p_lasting
+      from unnest(p_name, p_floor) with ordinality n(name, floor, o)
      where not exists (select from lease l where l.name = n.name)
      order by n.o
      limit p_limit - v_taken
     returning lease.name, lease.epoch;
 end $$;
 comment on function claim_leases is
-    'Takes up to p_limit leases that nobody holds, or that p_holder had before; answers them with their new epochs.';
+    'Takes up to p_limit leases that nobody holds, or that p_holder had before; answers them with their new, higher epochs.';
 
 create function release_leases(p_holder text, p_name text[], p_epoch bigint[]) returns void
 language sql volatile security definer set search_path = ledger, pg_temp as $$

@@ -115,12 +115,14 @@ extension LeaseHolder {
         let sentAt = clock.uptime()
         let leases = leases
         let (holder, lasting) = (holder, timing.lasting)
+        let floors = state.withLock { $0.floors }
         let taken = try await patiently { () async throws(EventStoreFailure) -> [Fence] in
-            try await leases.claim(names, for: holder, lasting: lasting, atMost: limit)
+            try await leases.claim(names, above: floors, for: holder, lasting: lasting, atMost: limit)
         }
         guard !taken.isEmpty else { return }
         state.withLock { state in
             for fence in taken {
+                if fence.epoch > state.floors[fence.lease] ?? 0 { state.floors[fence.lease] = nil }
                 state.held[fence.lease] = Held(
                     fence: fence, certainUntil: sentAt + timing.lasting - timing.margin)
             }

@@ -43,6 +43,8 @@ public final class LeaseHolder: Service, Sendable {
         var sharesRollouts: Bool
         /// Until when others are left to try at a lease, on the clock's uptime.
         var declined: [String: Duration] = [:]
+        /// Epochs that a platform knows of leases, and that a claim has to exceed.
+        var floors: [String: Int64] = [:]
         /// Waits for the next turn.
         var sleeper: Task<Void, Never>?
         /// Whether the next turn is wanted at once.
@@ -143,8 +145,12 @@ public final class LeaseHolder: Service, Sendable {
     }
 
     /// Takes note that somebody else has a lease: an append or the data plane has refused this holding.
-    public func lost(_ fence: Fence) {
+    ///
+    /// - Parameter epoch: The epoch that the data plane knows. The ledger may have been restored to a time before it, and
+    ///   then nobody else has the lease: the next claim exceeds it at once.
+    public func lost(_ fence: Fence, to epoch: Int64? = nil) {
         let wasHeld = state.withLock { state in
+            if let epoch { state.floors[fence.lease] = max(state.floors[fence.lease] ?? 0, epoch) }
             guard state.held[fence.lease]?.fence == fence else { return false }
             state.held[fence.lease] = nil
             return true

@@ -92,7 +92,7 @@ extension RolloutControl {
             await submit(.reportRouted(seen), at: now, for: route.rollout)
         } catch {
             if error.code == .cancelled || Task.isCancelled { return }
-            if error.code == .fenced { return yieldToSuccessor(route.rollout, because: error) }
+            if error.code == .fenced { return yieldToSuccessor(route.rollout, over: error.epoch, because: error) }
             rollouts[route.rollout]?.showAgainAt = ports.clock.now() + .seconds(1)
             let order: RolloutOrder
             if error.code == .staleGeneration, let newer = error.generation {
@@ -134,7 +134,7 @@ extension RolloutControl {
             await submit(.reportScaled(generation: scale.generation), at: ports.clock.now(), for: scale.rollout)
         } catch {
             if error.code == .cancelled || Task.isCancelled { return }
-            if error.code == .fenced { return yieldToSuccessor(scale.rollout, because: error) }
+            if error.code == .fenced { return yieldToSuccessor(scale.rollout, over: error.epoch, because: error) }
             await submit(
                 .reportScaleFailure(generation: scale.generation, by: "workloads", error: error.detail),
                 at: ports.clock.now(), for: scale.rollout)

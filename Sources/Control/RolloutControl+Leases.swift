@@ -90,15 +90,17 @@ extension RolloutControl {
         }
     }
 
-    /// Somebody else holds the lease of a rollout: the ledger or the data plane has said so.
-    func yieldToSuccessor(_ name: RolloutName, of tenure: Tenure? = nil, because error: any Error) {
+    /// Somebody else holds the lease of a rollout: the ledger or the data plane has said so, which names the epoch it obeys.
+    func yieldToSuccessor(
+        _ name: RolloutName, of tenure: Tenure? = nil, over epoch: Int64? = nil, because error: any Error
+    ) {
         let shard = shard(of: name)
         guard let present = tenures[shard], tenure == nil || tenure?.serial == present.serial else { return }
         logger.warning(
             "lease lost, another instance controls the rollout",
             metadata: ["rollout": "\(name)", "lease": "\(present.fence?.lease ?? "none")", "error": "\(error)"])
         drop(shard)
-        if let fence = present.fence { leases?.lost(fence) }
+        if let fence = present.fence { leases?.lost(fence, to: epoch) }
     }
 
     /// Folds the rollouts of each shard that became ours and carries on from their recorded intents.

@@ -38,7 +38,7 @@ public final class InMemoryLeases: Leases {
 
     /// Claims, as the port says.
     public func claim(
-        _ names: [String], for holder: String, lasting: Duration, atMost limit: Int
+        _ names: [String], above floors: [String: Int64], for holder: String, lasting: Duration, atMost limit: Int
     ) async throws(EventStoreFailure) -> [Fence] {
         let now = clock()
         return holdings.withLock { holdings in
@@ -46,7 +46,7 @@ public final class InMemoryLeases: Leases {
                 holdings[name].map { $0.expiresAt <= now || $0.holder == holder } ?? true
             }
             return free.prefix(max(0, limit)).map { name in
-                let epoch = (holdings[name]?.epoch ?? 0) + 1
+                let epoch = max(holdings[name]?.epoch ?? 0, floors[name] ?? 0) + 1
                 holdings[name] = Holding(holder: holder, epoch: epoch, expiresAt: now + lasting)
                 store.fence(name, epoch: epoch)
                 return Fence(lease: name, epoch: epoch)

@@ -19,10 +19,13 @@ public protocol Leases: Sendable {
     ///
     /// One that `holder` has itself is taken at once as well, with a greater epoch: a holder that does not know its holding
     /// is the successor of one that ended. So two that live at the same time must not bear one name.
-    /// - Parameter names: Each once; none may be empty.
+    /// - Parameters:
+    ///   - names: Each once; none may be empty.
+    ///   - floors: Of some of the names an epoch that was seen elsewhere, such as at a platform, and that the new one has to
+    ///     exceed: leases that were restored to an earlier time do not know of it.
     /// - Returns: What was taken, sorted by name.
     func claim(
-        _ names: [String], for holder: String, lasting: Duration, atMost limit: Int
+        _ names: [String], above floors: [String: Int64], for holder: String, lasting: Duration, atMost limit: Int
     ) async throws(EventStoreFailure) -> [Fence]
 
     /// Ends holdings now, so that others may claim them at once; those that are somebody else's by now are left alone.
@@ -30,6 +33,15 @@ public protocol Leases: Sendable {
 
     /// Every lease whose name begins with `prefix`, held or run out, sorted by name.
     func list(under prefix: String) async throws(EventStoreFailure) -> [Lease]
+}
+
+extension Leases {
+    /// Takes up to `limit` of the leases `names` that nobody holds; nothing is known of their epochs elsewhere.
+    public func claim(
+        _ names: [String], for holder: String, lasting: Duration, atMost limit: Int
+    ) async throws(EventStoreFailure) -> [Fence] {
+        try await claim(names, above: [:], for: holder, lasting: lasting, atMost: limit)
+    }
 }
 
 /// A lease at one moment.

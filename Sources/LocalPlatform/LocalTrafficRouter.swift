@@ -56,7 +56,7 @@ public struct LocalTrafficRouter: TrafficRouter {
         throw PlatformFailure(
             .fenced,
             "route \(intent.generation) of \(intent.rollout) is of epoch \(intent.epoch), nginx obeys epoch \(epoch)",
-            generation: standing?.generation)
+            generation: standing?.generation, epoch: epoch)
     }
 
     /// The weights that nginx obeys; `nil` if it has none of `rollout`.

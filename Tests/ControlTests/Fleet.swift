@@ -27,10 +27,10 @@ final class FaultyLeases: Leases {
     }
 
     func claim(
-        _ names: [String], for holder: String, lasting: Duration, atMost limit: Int
+        _ names: [String], above floors: [String: Int64], for holder: String, lasting: Duration, atMost limit: Int
     ) async throws(EventStoreFailure) -> [Fence] {
         try check()
-        return try await base.claim(names, for: holder, lasting: lasting, atMost: limit)
+        return try await base.claim(names, above: floors, for: holder, lasting: lasting, atMost: limit)
     }
 
     func release(_ held: [Fence], by holder: String) async throws(EventStoreFailure) {

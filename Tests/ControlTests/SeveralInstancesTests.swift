@@ -132,6 +132,29 @@ import Testing
         try await b.shutDown()
     }
 
+    @Test func `after a restore the platform's epochs are exceeded by the next claim`() async throws {
+        let fleet = Fleet()
+        let name = fleet.name(0)
+        try await fleet.apply(0, tag: "1")
+        // The platform has been steered under many a lease of which the ledger, put back to an earlier time, knows nothing.
+        var route = RouteIntent(
+            rollout: name, generation: 0, split: TrafficSplit(canary: 0, stableHash: "old", canaryHash: "old"),
+            routing: fleet.router.routing(of: name))
+        route.epoch = 40
+        _ = try await fleet.router.route(route)
+        var scale = ScaleIntent(rollout: name, generation: 0, sets: [])
+        scale.epoch = 50
+        try await fleet.workloads.scale(scale)
+        let a = Fleet.Instance("a", in: fleet)
+        try await inService(fleet, 1, [a], times: 1)
+        let lease = a.holder.shards.names[a.holder.shards.shard(of: name)]
+        let epoch = try #require(try await fleet.leases.list(under: lease).first).epoch
+        #expect((51...53).contains(epoch), "one refusal for the pods, and at most one for the route before it")
+        #expect(fleet.router.fenced <= 1)
+        #expect(fleet.routes(of: 0).dropFirst().allSatisfy { $0.epoch > 40 })
+        try await a.shutDown()
+    }
+
     @Test func `one that is cut off from the ledger cannot take away what its successor has given`() async throws {
         let fleet = Fleet()
         try await fleet.apply(0, tag: "1")

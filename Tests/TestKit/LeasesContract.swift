@@ -102,6 +102,31 @@ public struct LeasesContract: Sendable, CustomStringConvertible {
                 try same(try await stage.claim(["a"], for: "one"), [fence("a", 2)])
                 try same(try await stage.renew(held, for: "one"), [])
             },
+            LeasesContract(
+                "a claim exceeds an epoch that was seen elsewhere, of a lease that is new or was held before"
+            ) {
+                stage in
+                func claim(_ floors: [String: Int64], for holder: String) async throws -> [Fence] {
+                    try await stage.leases.claim(
+                        ["b", "a", "c"], above: floors, for: holder, lasting: .seconds(30), atMost: 9)
+                }
+                try same(try await claim(["a": 7], for: "one"), [fence("a", 8), fence("b", 1), fence("c", 1)])
+                // What somebody holds stays as it is.
+                try same(try await claim(["a": 99, "b": 99], for: "two"), [])
+                try same(try await stage.holders(), ["a one 8", "b one 1", "c one 1"])
+                try same(
+                    try await claim(["b": 40, "a": 3], for: "one"), [fence("a", 9), fence("b", 41), fence("c", 2)])
+                try await stage.pass(.seconds(31))
+                try same(
+                    try await claim(["c": 2, "b": 50], for: "two"), [fence("a", 10), fence("b", 51), fence("c", 3)])
+                var append = SampleEvents.append(to: "s-1")
+                append.fence = fence("b", 41)
+                guard case .fenced = try await EventStoreContract.refused(append, by: stage.store) else {
+                    throw EventStoreContract.Breach(description: "an append of an epoch before it must be fenced")
+                }
+                append.fence = fence("b", 51)
+                _ = try await stage.store.append(append)
+            },
             LeasesContract("a list has what begins as wanted, with the time that is left") { stage in
                 _ = try await stage.leases.claim(["s/1", "s_2"], for: "one", lasting: .seconds(10), atMost: 9)
                 let listed = try await stage.leases.list(under: "s/")

@@ -22,12 +22,17 @@ public struct PlatformFailure: Error, Sendable, Hashable, CustomStringConvertibl
     public var detail: String
     /// With `staleGeneration`: the generation that the platform obeys.
     public var generation: Int?
+    /// With `fenced`: the epoch that the platform obeys.
+    ///
+    /// The ledger knows of a lower one only, if it was restored to an earlier time and the platform was not.
+    public var epoch: Int64?
 
     /// Makes a failure.
-    public init(_ code: Code, _ detail: String, generation: Int? = nil) {
+    public init(_ code: Code, _ detail: String, generation: Int? = nil, epoch: Int64? = nil) {
         self.code = code
         self.detail = detail.keepable
         self.generation = generation
+        self.epoch = epoch
     }
 
     /// Whether trying again can help.

@@ -31,13 +31,13 @@ public struct PostgresLeases: Leases {
 
     /// Claims, as the port says.
     public func claim(
-        _ names: [String], for holder: String, lasting: Duration, atMost limit: Int
+        _ names: [String], above floors: [String: Int64], for holder: String, lasting: Duration, atMost limit: Int
     ) async throws(EventStoreFailure) -> [Fence] {
         try await fences(
             """
             SELECT name, epoch
-            FROM ledger.claim_leases(\(holder), \(names), \(lasting.wholeMicroseconds) * interval '1 microsecond',
-                                     \(Int32(clamping: limit)))
+            FROM ledger.claim_leases(\(holder), \(names), \(names.map { floors[$0] ?? 0 }),
+                                     \(lasting.wholeMicroseconds) * interval '1 microsecond', \(Int32(clamping: limit)))
             ORDER BY name
             """)
     }

@@ -108,7 +108,7 @@ actor PodSupervisor {
             throw PlatformFailure(
                 .fenced,
                 "scale \(intent.generation) of \(intent.rollout) is of epoch \(intent.epoch), after \(entry.epoch ?? 0)",
-                generation: entry.generation)
+                generation: entry.generation, epoch: entry.epoch)
         }
         guard intent.generation >= entry.generation || intent.epoch > entry.epoch ?? 0 else {
             throw PlatformFailure(

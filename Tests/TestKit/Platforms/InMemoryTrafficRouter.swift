@@ -74,7 +74,8 @@ public final class InMemoryTrafficRouter: TrafficRouter, TrafficRouterStage {
     }
 
     private static func fenced(by standing: Standing) -> PlatformFailure {
-        PlatformFailure(.fenced, "epoch \(standing.epoch) is in force", generation: standing.generation)
+        PlatformFailure(
+            .fenced, "epoch \(standing.epoch) is in force", generation: standing.generation, epoch: standing.epoch)
     }
 
     private static func put(_ intent: RouteIntent, into state: inout State) -> Result<Int, PlatformFailure> {

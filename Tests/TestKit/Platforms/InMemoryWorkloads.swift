@@ -79,7 +79,9 @@ public final class InMemoryWorkloads: Workloads, WorkloadsStage {
         let standing = state.standing[intent.rollout] ?? (0, 0)
         guard intent.epoch >= standing.epoch else {
             return .failure(
-                PlatformFailure(.fenced, "epoch \(standing.epoch) is in force", generation: standing.generation))
+                PlatformFailure(
+                    .fenced, "epoch \(standing.epoch) is in force", generation: standing.generation,
+                    epoch: standing.epoch))
         }
         guard (intent.epoch, intent.generation) >= standing else {
             return .failure(

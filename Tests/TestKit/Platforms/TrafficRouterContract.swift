@@ -97,6 +97,9 @@ extension TrafficRouterStage {
             throw ContractBreach("accepted, but its epoch is over: \(seen)", line: line)
         } catch let failure as PlatformFailure {
             try Demand.same(failure.code, .fenced, line: line)
+            try Demand.that(
+                failure.epoch ?? 0 > intent.epoch, "a fenced intent is told the epoch in force, not \(failure)",
+                line: line)
             try Demand.that(!failure.canRetry, "a fenced intent must not be tried again", line: line)
         }
     }

@@ -105,6 +105,7 @@ extension WorkloadsContract {
                         let late = stage.intent(generation, ["aaa": 0, "bbb": 1], epoch: epoch)
                         let refusal = try await stage.refuses(late, .fenced)
                         try Demand.that(!refusal.canRetry, "a fenced intent must not be tried again")
+                        try Demand.same(refusal.epoch, 2)
                     }
                     _ = try await stage.refuses(stage.intent(2, ["aaa": 0], epoch: 2), .staleGeneration)
                     try await stage.workloads.scale(stage.intent(1, ["ccc": 1], epoch: 3))
