@@ -8,9 +8,7 @@ extension LeaseHolder {
     private static let settledAfter = 3
 
     /// The lease by which the others know of this instance.
-    private var presence: String { presencePrefix + holder }
-    /// What the names of those leases begin with, of every instance that shares the rollouts.
-    public var presencePrefix: String { "instance/\(shards.cluster)/" }
+    private var presence: String { shards.presencePrefix + holder }
 
     /// Takes a turn, and answers how long to wait before the next.
     func turn() async -> Duration {
@@ -87,7 +85,7 @@ extension LeaseHolder {
     /// Claims and marks what balances the shards among the instances, and answers when to look again.
     private func claimShare() async throws(EventStoreFailure) -> Duration {
         let listed = try await list(shards.prefix)
-        let others = try await list(presencePrefix).filter { $0.isHeld && $0.holder != holder }
+        let others = try await list(shards.presencePrefix).filter { $0.isHeld && $0.holder != holder }
         let balance = state.withLock { state in
             let instances = Set(others.map(\.holder)).union([holder])
             state.settledTurns = state.instances == instances ? state.settledTurns + 1 : 0

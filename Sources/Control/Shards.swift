@@ -18,6 +18,9 @@ public struct Shards: Sendable, Hashable {
     /// What the names of the shards' leases begin with.
     public var prefix: String { "controller/\(cluster)/" }
 
+    /// What the names of the leases begin with by which instances know of each other, of every one that shares the rollouts.
+    public var presencePrefix: String { "instance/\(cluster)/" }
+
     /// The leases' names, by shard.
     public var names: [String] { (0..<Self.count).map { prefix + ($0 < 10 ? "0" : "") + String($0) } }
 

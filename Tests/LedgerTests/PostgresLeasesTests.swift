@@ -56,6 +56,31 @@ import Testing
         }
     }
 
+    @Test func `a call that was given up while it waited for a connection is not carried out`() async throws {
+        try await withLedger { store, owner in
+            let leases = PostgresLeases(pool: store.pool, patience: .seconds(60))
+            let held = try await leases.claim(["a"], for: "one", lasting: .seconds(30), atMost: 1)
+            let narrow = PostgresPool(store.pool.configuration, options: PoolOptions(maximumConnections: 1))
+            let hasty = PostgresLeases(pool: narrow, patience: .milliseconds(1))
+            let begun = AsyncStream.makeStream(of: ContinuousClock.Instant.self)
+            async let renewal = narrow.withConnection { _ in
+                // Awaited below.
+                let renewal = Task {
+                    begun.continuation.yield(.now)
+                    return try await hasty.renew(held, for: "one", lasting: .seconds(300))
+                }
+                let start = try #require(await begun.stream.first { _ in true })
+                #expect(try await eventually { ContinuousClock.now - start > .milliseconds(200) })
+                return renewal
+            }
+            let outcome = try await renewal.result
+            #expect(throws: EventStoreFailure.self) { try outcome.get() }
+            let remaining = try #require(try await leases.list(under: "a").first).remaining
+            #expect(remaining < .seconds(31))
+            await narrow.close()
+        }
+    }
+
     @Test func `the service can hold leases, but not write them by itself`() async throws {
         try await withLedger { store, _ in
             _ = try await PostgresLeases(pool: store.pool, patience: .seconds(60)).claim(

@@ -81,6 +81,9 @@ import Transparency
             let wrong = try fleet.start("wrong", at: there, cluster: "default", [])
             #expect(try await wrong.running.ended() == 1)
             #expect(try wrong.running.said.contains("cluster default is the platform at"))
+            let taking = try fleet.start("taking", at: there, cluster: "default", ["--move-cluster"])
+            #expect(try await taking.running.ended() == 1)
+            #expect(try taking.running.said.contains("cluster default is steered by first:"))
             let second = try await fleet.serve(
                 "second", at: there, cluster: "east", "--seal-key", here.data + "/seal.key")
             let shares = try await eventually { await second.duties()?.shards == 64 }

@@ -10,7 +10,8 @@ public struct PostgresLeases: Leases {
     private let patience: Duration
 
     /// Makes leases over a pool in the service's role.
-    /// - Parameter patience: how long a call may take; an answer that comes later is worth nothing to a holder.
+    /// - Parameter patience: how long a call may take; an answer that comes later is worth nothing to a holder, so what was
+    ///   not begun by then is not carried out.
     public init(pool: PostgresPool, patience: Duration = .seconds(2)) {
         self.pool = pool
         self.patience = patience
@@ -74,8 +75,17 @@ public struct PostgresLeases: Leases {
     }
 
     private func query(_ sql: SQL) async throws(EventStoreFailure) -> PostgresResult {
-        do { return try await pool.query(sql, .timeout(patience)) } catch {
-            throw EventStoreFailure(reading: error)
-        }
+        let deadline = ContinuousClock.now + patience
+        do {
+            return try await pool.withConnection { connection in
+                // Whoever waited in line, or for a connection to be made, has been given up: a renewal that came about now
+                // might follow on the release of what it renews.
+                let left = deadline - ContinuousClock.now
+                guard left > .zero else {
+                    throw PostgresError(.timeout, "no connection within \(patience)", retryCanHelp: true)
+                }
+                return try await connection.query(sql, .timeout(left))
+            }
+        } catch { throw EventStoreFailure(reading: error) }
     }
 }

@@ -36,7 +36,10 @@ struct Serve: AsyncParsableCommand {
     @Flag(
         help: ArgumentHelp(
             "Take the cluster from the platform that has it.",
-            discussion: "For one that is gone for good: what still runs there goes on, and nobody steers it any more."))
+            discussion: """
+                For one that is gone for good: what still runs there goes on, and nobody steers it any more. It is refused \
+                while an instance there steers it.
+                """))
     var moveCluster = false
 
     @Flag(
@@ -114,15 +117,19 @@ struct Serve: AsyncParsableCommand {
         var leased: [(lease: String, service: any Service)] = []
         for projector in projectors { leased.append(("projection/\(await projector.name)", projector)) }
         if let sealer { leased.append(("sealer", sealer)) }
+        let timing = LeaseTiming()
         // Renewals stand in no line behind anybody's queries.
         let leasePool = PostgresPool(
             configuration.asLedgerService,
-            options: PoolOptions(maximumConnections: 2, longestBackOff: .milliseconds(500)), logger: logger)
-        let leaseTable = PostgresLeases(pool: leasePool)
+            options: PoolOptions(
+                maximumConnections: 2, acquireTimeout: timing.renewal, longestBackOff: .milliseconds(500)),
+            logger: logger)
+        let leaseTable = PostgresLeases(pool: leasePool, patience: timing.renewal)
         // The port says that whoever had this name before is gone: one process on a machine has it.
         let holder = LeaseHolder(
-            leases: leaseTable, holder: "\(name):\(port)@\(identity)", shards: Shards(cluster: cluster),
-            singles: leased.map(\.lease), sharesRollouts: lock != nil, clock: SystemControlClock(), logger: logger)
+            leases: leaseTable, holder: HolderName.of(name, port, platform: identity), shards: Shards(cluster: cluster),
+            singles: leased.map(\.lease), sharesRollouts: lock != nil, timing: timing, clock: SystemControlClock(),
+            logger: logger)
         let seat = PlatformSeat(
             local: local, prometheus: prometheus, detours: detours, store: store, handler: handler, holder: holder,
             cluster: cluster, instance: name, mint: mint, logger: logger)
@@ -183,6 +190,7 @@ struct Serve: AsyncParsableCommand {
     /// Makes sure that the cluster is this machine's: pods and traffic of another one cannot be steered from here.
     private func bind(to identity: String, _ data: DataDirectory, through pool: PostgresPool) async throws {
         let place = "\(ProcessInfo.processInfo.hostName):\(data.path)"
+        if moveCluster { try await ClusterMove.check(cluster, to: identity, PostgresLeases(pool: pool)) }
         let bound = try await ClusterBinding.bind(
             cluster, to: identity, at: place, moving: moveCluster, through: pool)
         guard bound.platform == identity else {

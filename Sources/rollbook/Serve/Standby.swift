@@ -86,7 +86,7 @@ struct Standby: Service {
     private func look(_ watch: inout Watch) async {
         let owner = InstanceLock.owner(data)
         var presence: [Lease]?
-        do { presence = try await leases.list(under: holder.presencePrefix) } catch {
+        do { presence = try await leases.list(under: holder.shards.presencePrefix) } catch {
             logger.debug("leases cannot be looked at", metadata: ["error": "\(error)"])
         }
         guard watch.isHung(owner, presence, at: SystemControlClock().uptime()), let owner, owner.process.isAlive else {
