@@ -70,8 +70,15 @@ final class FaultyStore: EventAppender, EventReader, EventFollower {
     }
 
     private let reach = Mutex(Reach.here)
+    private let refused = Mutex(0)
 
     init(_ base: InMemoryEventStore) { self.base = base }
+
+    /// How many appends were refused because their lease was somebody else's by then.
+    var fenced: Int { refused.withLock { $0 } }
+
+    /// How many calls wait for an answer.
+    var waiting: Int { reach.withLock { if case .silent(let waiting) = $0 { waiting.count } else { 0 } } }
 
     /// From now on everything fails at once.
     func goDown() { reach.withLock { $0 = .gone } }
@@ -102,7 +109,10 @@ final class FaultyStore: EventAppender, EventReader, EventFollower {
 
     func append(_ append: Append) async throws(EventStoreFailure) -> Appended {
         try await check()
-        return try await base.append(append)
+        do throws(EventStoreFailure) { return try await base.append(append) } catch {
+            if case .fenced = error { refused.withLock { $0 += 1 } }
+            throw error
+        }
     }
 
     func receipt(

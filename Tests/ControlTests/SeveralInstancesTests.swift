@@ -110,6 +110,8 @@ import Testing
         // Something that it is about to tell the log, too.
         a.store.fallSilent()
         try fleet.lose(1, of: 0)
+        let isTelling = try await eventually { a.store.waiting > 0 }
+        #expect(isTelling)
         a.leases.goDown()
         let b = Fleet.Instance("b", in: fleet)
         try await fleet.until("taken over", [b]) { b.held == Shards.count }
@@ -119,8 +121,8 @@ import Testing
         let refused = fleet.router.fenced
         a.router.goOn()
         a.store.comeBack()
-        let isRefused = try await eventually { fleet.router.fenced > refused }
-        #expect(isRefused)
+        let isRefused = try await eventually { fleet.router.fenced > refused && a.store.fenced > 0 }
+        #expect(isRefused, "\(fleet.router.fenced - refused) routes and \(a.store.fenced) appends")
         a.leases.comeBack()
         try await fleet.until("it knows", [a, b]) { a.held == 0 || a.held <= 32 && b.held <= 32 }
         let byA = try await fleet.events().filter { $0.position > head && $0.event.actor.subject == "rollbook/a" }
@@ -170,6 +172,7 @@ import Testing
         #expect(shown)
         // What the one sees alone is a failing canary: its standing order comes too late.
         a.metric.say(1)
+        try await fleet.until("its order is refused", [b]) { fleet.router.fenced > 0 }
         try await inService(fleet, 1, [b], times: 2)
         #expect(fleet.routes(of: 0).last?.epoch == 2)
         #expect(try await !fleet.facts().contains { if case .aborted = $0 { true } else { false } })
