@@ -48,16 +48,51 @@ struct EventRoutes: Sendable {
                 start = try await store.head()
             }
             // What cannot be read is said before the stream begins.
-            _ = try await store.readAll(after: start, before: nil, filter: EventFilter(), backwards: false, limit: 1)
+            let first = try await page(after: start)
             return EventStreamReply.response(request) { writer in
-                for await batch in store.follow(after: start, batchSize: 100).cancelOnGracefulShutdown() {
-                    for recorded in batch where filter.matches(recorded) {
-                        try await writer.send(
-                            event: recorded.event.type, id: "\(recorded.epoch)-\(recorded.position)",
-                            data: CanonicalJSON.text(try EventReply(recorded)))
-                    }
-                }
+                try await follow(first, after: start, filter, &writer)
             }
+        }
+    }
+
+    private static let batch = 100
+
+    private func page(after place: GlobalPosition) async throws(EventStoreFailure) -> [RecordedEvent] {
+        try await store.readAll(
+            after: place, before: nil, filter: EventFilter(), backwards: false, limit: Self.batch)
+    }
+
+    /// Sends what there is, and then what comes; ends with a `problem` where events stand in an archive.
+    ///
+    /// A follower waits until it can go on, and says nothing meanwhile: what was there before is read page by page.
+    @concurrent private func follow(
+        _ first: [RecordedEvent], after start: GlobalPosition, _ filter: EventFilter,
+        _ writer: inout EventStreamReply.Writer
+    ) async throws {
+        var (place, next) = (start, first)
+        while let last = next.last, !Task.isShuttingDownGracefully {
+            try await send(next, filter, &writer)
+            place = last.position
+            guard next.count == Self.batch else { break }
+            do throws(EventStoreFailure) { next = try await page(after: place) } catch {
+                // What else there may be in the way, the follower gets over.
+                guard case .archived = error else { break }
+                let problem = APIProblem.store(error).document
+                return try await writer.send(event: "problem", id: nil, data: CanonicalJSON.text(problem))
+            }
+        }
+        for await batch in store.follow(after: place, batchSize: Self.batch).cancelOnGracefulShutdown() {
+            try await send(batch, filter, &writer)
+        }
+    }
+
+    @concurrent private func send(
+        _ events: [RecordedEvent], _ filter: EventFilter, _ writer: inout EventStreamReply.Writer
+    ) async throws {
+        for recorded in events where filter.matches(recorded) {
+            try await writer.send(
+                event: recorded.event.type, id: "\(recorded.epoch)-\(recorded.position)",
+                data: CanonicalJSON.text(try EventReply(recorded)))
         }
     }
 

@@ -36,7 +36,7 @@ enum ArchiveTable {
         }
     }
 
-    /// Fails if a page of a stream passes over events that stand in an archive.
+    /// Fails if a page of a stream passes over events: those that stand in an archive, or did when the page was read.
     static func check(
         _ page: [RecordedEvent], after: StreamVersion, _ connection: some PostgresQueryable
     ) async throws {
@@ -45,9 +45,16 @@ enum ArchiveTable {
             if event.version.value != expected {
                 // What is missing lies at or before the range of the event that stands there.
                 if let range = try await ranges(in: 1...event.position.value, connection).last { throw range.failure }
+                throw hole(in: "\(event.stream) before version \(event.version)")
             }
             expected = event.version.value + 1
         }
+    }
+
+    /// What is said of a page that lacks events which no archive has: they came back after the page was read, or are gone.
+    static func hole(in place: String) -> EventStoreFailure {
+        .unavailable(
+            "events of \(place) were not there: an archive was brought back just then, or see `rollbook verify`")
     }
 
     /// Fails if events of streams, up to a version of each, stand in an archive.

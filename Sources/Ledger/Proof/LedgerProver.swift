@@ -82,11 +82,19 @@ public struct LedgerProver: Proofs {
     /// The position of an event; nil if there is none.
     ///
     /// Reads the whole log: ids are not indexed.
-    /// - Throws: `EventStoreFailure`.
+    /// - Throws: `EventStoreFailure`: `.archived` if it may be an event that only a file has.
     public func position(of event: Identifier) async throws(EventStoreFailure) -> GlobalPosition? {
         try await reading {
-            try await store.pool.query("SELECT position FROM ledger.event WHERE event_id = \(event.uuid) LIMIT 1")
-                .optional().map { GlobalPosition(try $0.get(0)) }
+            let found = try await store.pool.query(
+                "SELECT position FROM ledger.event WHERE event_id = \(event.uuid) LIMIT 1"
+            ).optional()
+            if let found { return GlobalPosition(try found.get(0)) }
+            let archives = try await ArchiveTable.ranges(store.pool)
+            guard let first = archives.first else { return nil }
+            let more = archives.count == 1 ? "" : " or one of \(archives.count - 1) more"
+            throw EventStoreFailure.archived(
+                "event \(event) does not stand in the ledger, and may stand in the archive \(first.file)\(more): give its "
+                    + "position, which says in which, or bring that back (rollbook archive --bring-back \(first.file))")
         }
     }
 

@@ -92,7 +92,8 @@ public struct PostgresEventStore: EventStore, Service {
         }
     }
 
-    /// Fails if a page passes over events that stand in an archive: an unfiltered one shows that by itself.
+    /// Fails if a page passes over events that stand in an archive: an unfiltered one shows that by itself, also if they came
+    /// back meanwhile.
     private func checkArchives(
         _ page: [RecordedEvent], _ after: GlobalPosition, _ before: GlobalPosition?, _ filter: EventFilter,
         _ backwards: Bool, _ limit: Int
@@ -111,6 +112,8 @@ public struct PostgresEventStore: EventStore, Service {
         }
         guard low <= high else { return }
         try await ArchiveTable.check(low...high, pool)
+        guard filter == EventFilter(), !page.isEmpty else { return }
+        throw ArchiveTable.hole(in: "the log between positions \(low) and \(high)")
     }
 
     /// The last position.

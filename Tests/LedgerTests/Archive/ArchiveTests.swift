@@ -110,6 +110,52 @@ import Transparency
         }
     }
 
+    @Test func `an event that only a file has is not said to be nowhere`() async throws {
+        try await withArchivable { bed in
+            let before = try await bed.store.everything()
+            let prover = LedgerProver(store: bed.store)
+            #expect(try await prover.position(of: SampleEvents.id()) == nil)
+            _ = try await bed.archive(through: 16)
+            let there = Set(try await bed.positions())
+            for event in before.prefix(16) {
+                if there.contains(event.position.value) {
+                    #expect(try await prover.position(of: event.event.id) == event.position)
+                } else {
+                    await expectArchived("--bring-back ledger-0000000000000000001") {
+                        _ = try await prover.position(of: event.event.id)
+                    }
+                    await expectArchived("--bring-back ledger-0000000000000000001") {
+                        _ = try await prover.inclusion(of: event.position)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func `a page with a hole that no archive has any more is not given`() async throws {
+        try await withArchivable { bed in
+            let gone = try #require(try await bed.store.everything().dropFirst(20).first { $0.version.value > 3 })
+            try await bed.proofs.damage("DELETE FROM ledger.event WHERE position = \(gone.position.value)")
+            func expectUnavailable(_ body: () async throws -> Void) async {
+                let failure = await #expect(throws: EventStoreFailure.self) { try await body() }
+                guard case .unavailable? = failure else {
+                    Issue.record("\(String(describing: failure))")
+                    return
+                }
+            }
+            await expectUnavailable { _ = try await bed.store.read(gone.stream, after: .none, limit: 1000) }
+            for backwards in [false, true] {
+                await expectUnavailable {
+                    _ = try await bed.store.readAll(
+                        after: .start, before: nil, filter: EventFilter(), backwards: backwards, limit: 1000)
+                }
+            }
+            let rest = try await bed.store.readAll(
+                after: gone.position, before: nil, filter: EventFilter(), backwards: false, limit: 1000)
+            #expect(rest.first?.position.value == gone.position.value + 1)
+        }
+    }
+
     @Test func `of two archives at once one works, and the other says so`() async throws {
         try await withArchivable { bed in
             let other = try await PostgresConnection.connect(bed.proofs.owner)
