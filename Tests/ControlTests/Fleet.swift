@@ -47,25 +47,31 @@ final class FaultyLeases: Leases {
 /// A router whose calls can be held up without end, deaf to cancellation, as those of a stopped process are.
 final class StoppableRouter: TrafficRouter {
     private let base: InMemoryTrafficRouter
-    private let held = Mutex<[CheckedContinuation<Void, Never>]?>(nil)
+    private struct Call {
+        let intent: RouteIntent
+        let continuation: CheckedContinuation<Void, Never>
+    }
+
+    private let held = Mutex<[Call]?>(nil)
 
     init(_ base: InMemoryTrafficRouter) { self.base = base }
 
-    var waiting: Int { held.withLock { $0?.count ?? 0 } }
+    /// What is held up.
+    var waiting: [RouteIntent] { held.withLock { $0?.map(\.intent) ?? [] } }
     func stop() { held.withLock { $0 = $0 ?? [] } }
 
     func goOn() {
-        for continuation in held.withLock({ held in
+        for call in held.withLock({ held in
             defer { held = nil }
             return held ?? []
-        }) { continuation.resume() }
+        }) { call.continuation.resume() }
     }
 
     func route(_ intent: RouteIntent) async throws(PlatformFailure) -> RouteObservation {
         await withCheckedContinuation { continuation in
             let goes = held.withLock { held in
                 if held == nil { return true }
-                held?.append(continuation)
+                held?.append(Call(intent: intent, continuation: continuation))
                 return false
             }
             if goes { continuation.resume() }
