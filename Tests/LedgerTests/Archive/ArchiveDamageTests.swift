@@ -1,10 +1,11 @@
 import EventSourcing
 import Foundation
-import Ledger
 import Postgres
 import TestKit
 import Testing
 import Transparency
+
+@testable import Ledger
 
 /// What is left in the log of an archived range is as safe as the rest of it.
 @Suite(.timeLimit(.minutes(20))) struct ArchiveDamageTests {
@@ -166,6 +167,39 @@ import Transparency
             try await bed.proofs.damage("DELETE FROM ledger.event WHERE position = \(last)")
             #expect(try await bed.verify(archives: nil, against: [head]).findings.first?.covers(last) == true)
         }
+    }
+
+    @Test func `a range is counted across the chunks that it is read in`() throws {
+        let chunk = VerifiedChunk.width
+        let positions = 1...2 * chunk
+        func findings(version: Int64, kept: Int64, isThinned: Bool = true) -> [VerifyReport.Finding] {
+            let range = ArchivedRange(
+                positions: positions, file: "f", sha256: [], root: .empty, events: 2 * chunk, kept: kept, table: "t",
+                isDropped: false, announcement: SampleEvents.id(), archivedAt: SampleEvents.noon)
+            var fold = VerificationFold(through: 2 * chunk, archives: [range])
+            var chunks = (0..<2).map { index in
+                VerifiedChunk(
+                    .init(
+                        index: index, last: (index + 1) * chunk, wantedSizes: [], sealed: 2 * chunk, edges: [],
+                        archives: [positions]))
+            }
+            // Of a stream that has its third version in the first chunk, which lacks two events, the second lacks three.
+            chunks[0].streams[7] = .init(firstVersion: 3, firstPosition: 9, lastVersion: 3, isThinned: isThinned)
+            chunks[0].archived[1] = .init(missing: 2, firstMissing: 4, passedOver: 0)
+            chunks[1].streams[7] = .init(
+                firstVersion: version, firstPosition: chunk + 9, lastVersion: version, isThinned: isThinned)
+            chunks[1].archived[1] = .init(missing: 3, firstMissing: chunk + 1, passedOver: 0)
+            for chunk in chunks { fold.add(chunk) }
+            return fold.report(sealed: 2 * chunk).findings
+        }
+        #expect(findings(version: 7, kept: 2 * chunk - 5) == [])
+        for (version, kept) in [(6, 5), (8, 5), (7, 4), (7, 6)] as [(Int64, Int64)] {
+            let found = findings(version: version, kept: 2 * chunk - kept)
+            #expect(found.map(\.kind) == [.missing])
+            #expect(found.first?.position == 4)
+            #expect(found.first?.through == 2 * chunk)
+        }
+        #expect(findings(version: 7, kept: 2 * chunk - 5, isThinned: false).map(\.kind) == [.version, .version])
     }
 
     /// Three archived ranges, sealed with what stands behind them, and a copy of all rows; `body` is given the head.
