@@ -79,7 +79,7 @@ private struct Bench {
     }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct RolloutControlTests {
+@Suite(.timeLimit(.minutes(5))) struct RolloutControlTests {
     private func isCompleted(_ facts: [RolloutFact], times: Int) -> Bool {
         facts.count { if case .completed = $0 { true } else { false } } == times
     }

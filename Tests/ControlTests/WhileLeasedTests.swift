@@ -7,7 +7,7 @@ import TestKit
 import Testing
 
 /// What one instance does for all: the sealer, a projector.
-@Suite(.timeLimit(.minutes(2))) struct WhileLeasedTests {
+@Suite(.timeLimit(.minutes(5))) struct WhileLeasedTests {
     @Test func `a service runs on one instance, and on another once that one is gone`() async throws {
         let stage = Stage()
         let a = stage.start("a")

@@ -8,7 +8,7 @@ import Testing
 
 /// What is noticed when the log loses its end: by a restore to an earlier time, or a failover without synchronous
 /// replication.
-@Suite(.timeLimit(.minutes(2))) struct LogCutTests {
+@Suite(.timeLimit(.minutes(5))) struct LogCutTests {
     /// As after a failover, the first thing that is noticed may be that all connections are gone.
     @Test(arguments: [0, 1, 5], [false, true])
     func `a follower of a log that was cut short stands still, however far that has grown again`(

@@ -121,7 +121,7 @@ struct LocalParts {
 
 /// Returns once `fact` holds; fails after `patience`.
 func eventually(
-    _ what: String, within patience: Duration = .seconds(15), _ fact: () async throws -> Bool
+    _ what: String, within patience: Duration = .seconds(60), _ fact: () async throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + patience
     while ContinuousClock.now < deadline {

@@ -8,7 +8,7 @@ import Transfer
 
 @testable import MetricSources
 
-@Suite(.timeLimit(.minutes(1))) struct PrometheusMetricSourceTests {
+@Suite(.timeLimit(.minutes(5))) struct PrometheusMetricSourceTests {
     static let client = TransferClient()
     /// 2026-01-02T03:04:05.25Z.
     let now = Instant(microseconds: 1_767_323_045_250_000)

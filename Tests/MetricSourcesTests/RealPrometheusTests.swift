@@ -8,7 +8,7 @@ import MetricSources
 import Testing
 import Transfer
 
-@Suite(.timeLimit(.minutes(2)), .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/prometheus")))
+@Suite(.timeLimit(.minutes(5)), .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/prometheus")))
 struct RealPrometheusTests {
     @Test func `a real Prometheus answers in every shape`() async throws {
         let directory = FileManager.default.temporaryDirectory.appending(

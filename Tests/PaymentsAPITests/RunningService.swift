@@ -25,7 +25,7 @@ struct RunningService {
 
     /// Returns once it answers; fails after ten seconds.
     func ready() async throws {
-        let deadline = ContinuousClock.now + .seconds(10)
+        let deadline = ContinuousClock.now + .seconds(60)
         while ContinuousClock.now < deadline {
             if let answer = try? await get("healthz"), answer == "ok\n" { return }
             try await Task.sleep(for: .milliseconds(10))

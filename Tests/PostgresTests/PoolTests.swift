@@ -96,7 +96,7 @@ import Testing
         }
     }
 
-    @Test(.timeLimit(.minutes(1)))
+    @Test(.timeLimit(.minutes(5)))
     func `waiting statements do not hold up the cooperative pool`() async throws {
         try await withTemporaryPool(connections: 64) { pool in
             let holder = try await PostgresConnection.connect(pool.configuration)

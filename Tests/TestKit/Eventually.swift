@@ -2,7 +2,7 @@
 ///
 /// - Returns: Whether it came true within `limit`.
 public func eventually(
-    within limit: Duration = .seconds(20), every pause: Duration = .milliseconds(10),
+    within limit: Duration = .seconds(60), every pause: Duration = .milliseconds(10),
     _ condition: () async throws -> Bool
 ) async throws -> Bool {
     let deadline = ContinuousClock.now + limit

@@ -3,7 +3,7 @@ import HTTPTestKit
 import Testing
 import Transfer
 
-@Suite(.timeLimit(.minutes(1))) struct FailureTests {
+@Suite(.timeLimit(.minutes(5))) struct FailureTests {
     let client = TransferClient()
 
     private func outcome(of request: TransferRequest) async -> TransferFailure? {

@@ -13,7 +13,7 @@ func failure(_ body: () async throws(TransferFailure) -> Void) async -> Transfer
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct SendTests {
+@Suite(.timeLimit(.minutes(5))) struct SendTests {
     let client = TransferClient()
 
     @Test func `status, headers in order and content come back as sent`() async throws {

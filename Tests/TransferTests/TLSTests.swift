@@ -3,7 +3,7 @@ import HTTPTestKit
 import Testing
 import Transfer
 
-@Suite(.timeLimit(.minutes(1)), .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/openssl")))
+@Suite(.timeLimit(.minutes(5)), .enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/openssl")))
 struct TLSTests {
     @Test func `a certificate is verified unless told otherwise`() async throws {
         let directory = FileManager.default.temporaryDirectory.appending(path: "rollbook-tls-\(UUID().uuidString)")
@@ -32,7 +32,7 @@ struct TLSTests {
         defer { if server.isRunning { kill(server.processIdentifier, SIGKILL) } }
         let client = TransferClient()
         let url = "https://localhost:\(port)/"
-        let deadline = ContinuousClock.now + .seconds(20)
+        let deadline = ContinuousClock.now + .seconds(60)
         var untrusted: TransferFailure?
         repeat {
             untrusted = await failure { () throws(TransferFailure) in _ = try await client.send(.init(url: url)) }
