@@ -28,7 +28,8 @@ struct BenchBed: Sendable {
             let databases = BenchDatabases(PostgresConfiguration(database), migrations: migrations)
             let outcome: Result<Void, any Error>
             do { outcome = .success(try await body(databases)) } catch { outcome = .failure(error) }
-            try await databases.drop()
+            // Not cancelled with what ran: what was made is taken away whatever ended it.
+            try await Task { try await databases.drop() }.value
             return try outcome.get()
         }
         let path = directory ?? NSTemporaryDirectory() + "rollbook-bench-\(UUID().uuidString.prefix(8).lowercased())"
@@ -42,7 +43,8 @@ struct BenchBed: Sendable {
             let running = try await cluster.start()
             outcome = .success(try await body(BenchDatabases(running.configuration, migrations: migrations)))
         } catch { outcome = .failure(error) }
-        try await cluster.stop(mode: .immediate)
+        // Not cancelled with what ran.
+        try await Task { try await cluster.stop(mode: .immediate) }.value
         try FileManager.default.removeItem(atPath: path)
         try outcome.get()
     }

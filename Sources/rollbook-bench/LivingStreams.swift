@@ -1,3 +1,4 @@
+import DequeModule
 import EventSourcing
 import Foundation
 import Ledger
@@ -30,46 +31,56 @@ final class LivingStreams: Sendable {
     /// How ids of releases begin in the tale.
     private static let anybody = "00000000-0000-7000-8000-"
 
+    private struct State {
+        var lives: [Life]
+        /// Those with no append under way, the one that waits longest first.
+        var free: Deque<Int>
+        /// Who waits for one; nobody as long as one is free.
+        var waiting: Deque<CheckedContinuation<Int, Never>> = []
+    }
+
     private let tale: [Chapter]
-    private let lives: Mutex<(lives: [Life], free: [Int], next: Int)>
+    private let state: Mutex<State>
 
     /// - Parameter tale: What each of them lives through.
     init(_ count: Int, _ tale: [RecordedEvent]) {
         self.tale = tale.map { Chapter($0.event) }
         let lives = (0..<count).map { Life(ids: BenchEvents(seed: UInt64($0 + 1) &* 104_729)) }
-        self.lives = Mutex((lives, Array(0..<count), 0))
+        state = Mutex(State(lives: lives, free: Deque(0..<count)))
     }
 
-    /// Appends the next event of a rollout, as soon as one is free.
+    /// Appends the next event of a rollout, as soon as one is free: above what is free, the wait is part of what is
+    /// measured.
     func append(through store: PostgresEventStore) async throws -> Appended {
-        var taken = take()
-        while taken == nil {
-            // The load is above what is free: so the wait is part of what is measured.
-            try await Task.sleep(for: .milliseconds(1))
-            taken = take()
-        }
-        guard let (index, append) = taken else { throw BenchFailure("no rollout was free") }
-        let appended = try await store.append(append)
-        lives.withLock { state in
+        let index = await take()
+        let appended = try await store.append(next(of: index))
+        let waiting = state.withLock { state -> CheckedContinuation<Int, Never>? in
             state.lives[index].version = appended.version.value
             // Whose tale is over is not asked again.
-            if appended.version.value < Int64(tale.count) { state.free.append(index) }
+            guard appended.version.value < Int64(tale.count) else { return nil }
+            if let first = state.waiting.popFirst() { return first }
+            state.free.append(index)
+            return nil
         }
+        waiting?.resume(returning: index)
         return appended
     }
 
-    private func take() -> (Int, Append)? {
-        let taken: (index: Int, version: Int64, id: Identifier)? = lives.withLock { state in
-            if state.next > 1000, state.next * 2 > state.free.count {
-                state.free.removeFirst(state.next)
-                state.next = 0
+    private func take() async -> Int {
+        await withCheckedContinuation { continuation in
+            let index = state.withLock { state -> Int? in
+                if let index = state.free.popFirst() { return index }
+                state.waiting.append(continuation)
+                return nil
             }
-            guard state.next < state.free.count else { return nil }
-            let index = state.free[state.next]
-            state.next += 1
-            return (index, state.lives[index].version, state.lives[index].ids.identifier())
+            if let index { continuation.resume(returning: index) }
         }
-        guard let (index, version, id) = taken else { return nil }
+    }
+
+    private func next(of index: Int) -> Append {
+        let (version, id) = state.withLock { state in
+            (state.lives[index].version, state.lives[index].ids.identifier())
+        }
         let chapter = tale[Int(version)]
         var event = chapter.event
         event.id = id
@@ -79,11 +90,8 @@ final class LivingStreams: Sendable {
         if let release = chapter.release { event.correlation = Identifier(own + release) ?? event.correlation }
         if chapter.parts.count > 1 { event.data = chapter.parts.joined(separator: own) }
         event.causation = event.correlation
-        return (
-            index,
-            Append(
-                stream: BenchFill.rollout(index), expecting: .exactly(StreamVersion(version)), events: [event])
-        )
+        return Append(
+            stream: BenchFill.rollout(index), expecting: .exactly(StreamVersion(version)), events: [event])
     }
 
     private static func prefix(_ index: Int) -> String {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import Postgres
+import UnixSignals
 
 /// Measures the ledger against what PostgreSQL itself can do, in the same run, on the same server and the same rows.
 @main
@@ -67,12 +68,34 @@ struct RollbookBench: AsyncParsableCommand {
             events: events ?? (quick ? 20_000 : 1_000_000), questions: quick ? 20 : 300,
             streamLength: quick ? 1000 : 10_000)
         let wanted = scenarios.isEmpty ? Scenario.allCases : scenarios
-        try await BenchBed.with(database: database, directory: data, migrations: migrations) { databases in
-            for scenario in wanted {
-                Progress.say("\(scenario.rawValue)")
-                let bed = try await scenario.writes ? databases.empty() : databases.filled(plan.events)
-                try await scenario.run(bed, plan)
+        let (database, data, migrations) = (database, data, migrations)
+        try await Self.untilSignal {
+            try await BenchBed.with(database: database, directory: data, migrations: migrations) { databases in
+                for scenario in wanted {
+                    Progress.say("\(scenario.rawValue)")
+                    let bed = try await scenario.writes ? databases.empty() : databases.filled(plan.events)
+                    try await scenario.run(bed, plan)
+                }
             }
+        }
+    }
+
+    /// Runs `body`; SIGTERM or SIGINT cancels it, so that what it started and made is taken away again.
+    private static func untilSignal(_ body: @escaping @Sendable () async throws -> Void) async throws {
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        try await withThrowingTaskGroup(of: UnixSignal?.self) { group in
+            group.addTask {
+                try await body()
+                return nil
+            }
+            group.addTask { await signals.first { _ in true } }
+            defer { group.cancelAll() }
+            guard let signal = try await group.next() ?? nil else { return }
+            group.cancelAll()
+            do {
+                while try await group.next() != nil {}
+            } catch { Progress.say("ended by \(signal): \(error)") }
+            throw ExitCode(128 + signal.rawValue)
         }
     }
 }
