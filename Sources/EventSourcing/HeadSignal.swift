@@ -4,6 +4,7 @@ internal import Synchronization
 public final class HeadSignal: Sendable {
     private struct Waiter {
         var place: GlobalPosition
+        var deadline: ContinuousClock.Instant?
         var continuation: CheckedContinuation<Void, Never>
     }
 
@@ -11,12 +12,40 @@ public final class HeadSignal: Sendable {
         var head = GlobalPosition.start
         var lastID: UInt64 = 0
         var waiters: [UInt64: Waiter] = [:]
+        /// When somebody looks for waiters whose patience is over.
+        var nextLook: ContinuousClock.Instant?
+
+        /// When to look, if nobody does by the deadline already.
+        mutating func planLook(by deadline: ContinuousClock.Instant?) -> ContinuousClock.Instant? {
+            guard let deadline else { return nil }
+            if let nextLook, nextLook <= deadline { return nil }
+            nextLook = deadline
+            return deadline
+        }
+
+        /// Those whose patience is over, and when to look again, unless another look is planned that is sooner.
+        mutating func look(
+            at planned: ContinuousClock.Instant
+        ) -> (late: [CheckedContinuation<Void, Never>], next: ContinuousClock.Instant?) {
+            let now = ContinuousClock.now
+            let ids = waiters.filter { $0.value.deadline.map { $0 <= now } ?? false }.map(\.key)
+            let late = ids.compactMap { waiters.removeValue(forKey: $0)?.continuation }
+            guard nextLook == planned else { return (late, nil) }
+            nextLook = waiters.values.compactMap(\.deadline).min().map { max($0, now + HeadSignal.fineness) }
+            return (late, nextLook)
+        }
     }
+
+    /// How finely the patience of those who wait is measured.
+    private static let fineness = Duration.milliseconds(20)
 
     private let state = Mutex(State())
 
     /// Makes a signal that has heard of no event.
     public init() {}
+
+    /// Where the log ends, as far as was said: it may have gone on since.
+    public var head: GlobalPosition { state.withLock { $0.head } }
 
     /// Says that the log has reached `head`; an older head than the last is ignored.
     public func raise(to head: GlobalPosition) {
@@ -41,38 +70,45 @@ public final class HeadSignal: Sendable {
 
     /// Returns when the log has an event after `place`, when `patience` has passed, or when the task is cancelled.
     public func wait(beyond place: GlobalPosition, atMost patience: Duration) async {
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.wait(beyond: place) }
-            group.addTask {
-                do {
-                    try await Task.sleep(for: patience)
-                } catch {
-                    return  // The other one was first, or nobody waits any more.
-                }
-            }
-            await group.next()
-            group.cancelAll()
-        }
+        await wait(beyond: place, until: .now + patience)
     }
 
     /// Returns when the log has an event after `place`, or when the task is cancelled.
-    public func wait(beyond place: GlobalPosition) async {
+    public func wait(beyond place: GlobalPosition) async { await wait(beyond: place, until: nil) }
+
+    private func wait(beyond place: GlobalPosition, until deadline: ContinuousClock.Instant?) async {
         let id = state.withLock { state -> UInt64 in
             state.lastID += 1
             return state.lastID
         }
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let isOver = state.withLock { state -> Bool in
+                let (isOver, look) = state.withLock { state -> (Bool, ContinuousClock.Instant?) in
                     // A cancellation that came before this line found no waiter to remove.
-                    if state.head > place || Task.isCancelled { return true }
-                    state.waiters[id] = Waiter(place: place, continuation: continuation)
-                    return false
+                    if state.head > place || Task.isCancelled { return (true, nil) }
+                    state.waiters[id] = Waiter(place: place, deadline: deadline, continuation: continuation)
+                    return (false, state.planLook(by: deadline))
                 }
                 if isOver { continuation.resume() }
+                if let look { begin(look) }
             }
         } onCancel: {
             state.withLock { $0.waiters.removeValue(forKey: id) }?.continuation.resume()
+        }
+    }
+
+    /// One timer for all who wait: most are woken long before, and a timer for each would cost more than the waiting.
+    private func begin(_ look: ContinuousClock.Instant) {
+        // Ends by itself as soon as nobody waits with a deadline.
+        Task {
+            var next: ContinuousClock.Instant? = look
+            while let look = next {
+                // Nobody cancels this task.
+                guard (try? await Task.sleep(until: look, clock: .continuous)) != nil else { return }
+                let (late, following) = state.withLock { $0.look(at: look) }
+                for continuation in late { continuation.resume() }
+                next = following
+            }
         }
     }
 }

@@ -62,6 +62,10 @@ public actor Projector: Service {
 
     /// Follows the log until the task is cancelled or a shutdown begins.
     public func run() async throws {
+        await withTaskExecutorPreference(ReaderExecutor.shared) { await self.follow() }
+    }
+
+    private func follow() async {
         await cancelWhenGracefulShutdown {
             var failures = 0
             while !Task.isCancelled {
@@ -106,7 +110,7 @@ public actor Projector: Service {
         var isFollowing = false
         while true {
             let place = try await checkpoint()
-            let head = try await store.head()
+            let head = try await store.head(beyond: place.position)
             if head < place.position {
                 // The log was cut short, and what is known of the checkpoint may have gone with it.
                 forget()
@@ -124,15 +128,15 @@ public actor Projector: Service {
             try await take(range, from: place)
             let end = ContinuousClock.now
             let share = min(1, Double(range.count) / Double(Self.manyEvents))
-            nextBatch = end + min((end - begun) * (3 * share), Self.longestGathering)
+            nextBatch = end + min((end - begun) * (0.5 + 2.5 * share), Self.longestGathering)
             isFollowing = range.through == head
         }
     }
 
     /// Lets events gather while they come one after the other, so that a transaction is not made for each few of them.
     ///
-    /// The more there were at once, the longer: under load a quarter of the time goes into transactions. What comes after
-    /// a rest is projected at once.
+    /// Half as long as the last transaction took, and up to three times that the more there were at once: under load a
+    /// quarter of the time goes into transactions. What comes after a rest is projected at once.
     private func gather() async {
         do { try await Task.sleep(until: nextBatch, tolerance: .zero, clock: .continuous) } catch {
             return  // Cancelled: the loop around it sees that.

@@ -176,6 +176,12 @@ public struct PostgresEventStore: EventStore, Service {
         }
     }
 
+    /// Where the log ends, without asking the server if something beyond `place` was heard of.
+    func head(beyond place: GlobalPosition) async throws(EventStoreFailure) -> GlobalPosition {
+        let heard = signal.head
+        return heard > place ? heard : try await head()
+    }
+
     /// Returns when there is an event after `place`, or after a second, or when the task is cancelled.
     func waitForNews(beyond place: GlobalPosition) async {
         await signal.wait(beyond: place, atMost: Self.pollInterval)

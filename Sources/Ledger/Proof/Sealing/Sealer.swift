@@ -73,6 +73,10 @@ public actor Sealer: Service {
 
     /// Seals until the task is cancelled, a shutdown begins, or it cannot be done here (``halt``).
     public func run() async throws {
+        await withTaskExecutorPreference(ReaderExecutor.shared) { await self.follow() }
+    }
+
+    private func follow() async {
         await cancelWhenGracefulShutdown {
             var failures = 0
             while !Task.isCancelled, await self.halt == nil {
