@@ -26,7 +26,8 @@ import Testing
         "rollbook": [
             "ArgumentParser", "Hummingbird", "Logging", "ServiceLifecycle", "UnixSignals", "Yams", "HTTPTypes",
         ],
-        "rollbook-bench": ["ArgumentParser", "Logging"], "rollbook-chaos": ["ArgumentParser", "Logging"],
+        "rollbook-bench": ["ArgumentParser", "DequeModule", "Logging", "UnixSignals"],
+        "rollbook-chaos": ["ArgumentParser", "Logging"],
         "payments-api": ["ArgumentParser", "Hummingbird", "HTTPTypes", "Logging", "NIOCore", "ServiceLifecycle"],
     ]
 
