@@ -48,7 +48,7 @@ struct EventRoutes: Sendable {
                 start = try await store.head()
             }
             // What cannot be read is said before the stream begins.
-            let first = try await page(after: start)
+            let first = try await page(after: start, previous: nil)
             return EventStreamReply.response(request) { writer in
                 try await follow(first, after: start, filter, &writer)
             }
@@ -57,33 +57,85 @@ struct EventRoutes: Sendable {
 
     private static let batch = 100
 
-    private func page(after place: GlobalPosition) async throws(EventStoreFailure) -> [RecordedEvent] {
-        try await store.readAll(
-            after: place, before: nil, filter: EventFilter(), backwards: false, limit: Self.batch)
+    /// Some events, and the one right before them: by that a log is known that is not the same any more.
+    private struct Page {
+        var previous: RecordedEvent?
+        var events: [RecordedEvent]
     }
 
-    /// Sends what there is, and then what comes; ends with a `problem` where events stand in an archive.
+    /// What comes after `place`, where `previous` stands if that was read.
     ///
-    /// A follower waits until it can go on, and says nothing meanwhile: what was there before is read page by page.
-    @concurrent private func follow(
-        _ first: [RecordedEvent], after start: GlobalPosition, _ filter: EventFilter,
-        _ writer: inout EventStreamReply.Writer
-    ) async throws {
-        var (place, next) = (start, first)
-        while let last = next.last, !Task.isShuttingDownGracefully {
-            try await send(next, filter, &writer)
-            place = last.position
-            guard next.count == Self.batch else { break }
-            do throws(EventStoreFailure) { next = try await page(after: place) } catch {
-                // What else there may be in the way, the follower gets over.
-                guard case .archived = error else { break }
-                let problem = APIProblem.store(error).document
-                return try await writer.send(event: "problem", id: nil, data: CanonicalJSON.text(problem))
+    /// - Throws: `EventStoreFailure`; ``APIProblem`` if the log was cut short since, however far it has grown again.
+    private func page(after place: GlobalPosition, previous: RecordedEvent?) async throws -> Page {
+        guard place > .start else { return Page(events: try await read(after: place)) }
+        let found: [RecordedEvent]
+        do throws(EventStoreFailure) {
+            found = try await read(after: GlobalPosition(place.value - 1), atLeast: 2)
+        } catch {
+            guard case .archived = error else { throw error }
+            // It may be the one at the place alone that was put away.
+            return Page(previous: previous, events: try await read(after: place))
+        }
+        let lastEvent = previous.map { Self.id($0) } ?? "\(place)"
+        guard let there = found.first, there.position == place else {
+            throw APIProblem.otherLog(lastEvent: lastEvent, found: "it ends before position \(place)")
+        }
+        guard (previous ?? there).event.id == there.event.id, (previous ?? there).epoch == there.epoch else {
+            throw APIProblem.otherLog(lastEvent: lastEvent, found: "another event stands at position \(place)")
+        }
+        return Page(previous: there, events: Array(found.dropFirst()))
+    }
+
+    /// A batch of events, or what there is of it before an archive; fails if that is less than `least`.
+    private func read(
+        after place: GlobalPosition, atLeast least: Int = 1
+    ) async throws(EventStoreFailure) -> [RecordedEvent] {
+        var limit = Self.batch + least - 1
+        while true {
+            do throws(EventStoreFailure) {
+                return try await store.readAll(
+                    after: place, before: nil, filter: EventFilter(), backwards: false, limit: limit)
+            } catch {
+                guard case .archived = error, limit > least else { throw error }
+                limit = max(least, limit / 2)
             }
         }
-        for await batch in store.follow(after: place, batchSize: Self.batch).cancelOnGracefulShutdown() {
-            try await send(batch, filter, &writer)
+    }
+
+    /// Sends what there is, and then what comes; ends with a `problem` where events stand in an archive, or the log is
+    /// not the one that was sent.
+    ///
+    /// A follower would wait there, and say nothing: it is only asked whether there is news.
+    @concurrent private func follow(
+        _ first: Page, after start: GlobalPosition, _ filter: EventFilter, _ writer: inout EventStreamReply.Writer
+    ) async throws {
+        var (place, next) = (start, first)
+        while !Task.isShuttingDownGracefully {
+            if let last = next.events.last {
+                try await send(next.events, filter, &writer)
+                (place, next) = (last.position, Page(previous: last, events: []))
+            } else if await !hasNews(after: place) {
+                return
+            }
+            do { next = try await page(after: place, previous: next.previous) } catch let problem as APIProblem {
+                return try await send(problem, &writer)
+            } catch EventStoreFailure.archived(let words) {
+                return try await send(.store(.archived(words)), &writer)
+            } catch {
+                // What else there may be in the way, the follower gets over: it reads the same.
+                continue
+            }
         }
+    }
+
+    /// Returns when there are events after `place`; false when there will be none any more.
+    private func hasNews(after place: GlobalPosition) async -> Bool {
+        for await _ in store.follow(after: place, batchSize: Self.batch).cancelOnGracefulShutdown() { return true }
+        return false
+    }
+
+    @concurrent private func send(_ problem: APIProblem, _ writer: inout EventStreamReply.Writer) async throws {
+        try await writer.send(event: "problem", id: nil, data: CanonicalJSON.text(problem.document))
     }
 
     @concurrent private func send(
@@ -91,10 +143,12 @@ struct EventRoutes: Sendable {
     ) async throws {
         for recorded in events where filter.matches(recorded) {
             try await writer.send(
-                event: recorded.event.type, id: "\(recorded.epoch)-\(recorded.position)",
+                event: recorded.event.type, id: Self.id(recorded),
                 data: CanonicalJSON.text(try EventReply(recorded)))
         }
     }
+
+    private static func id(_ event: RecordedEvent) -> String { "\(event.epoch)-\(event.position)" }
 
     private static func filter(_ query: Query) throws(APIProblem) -> EventFilter {
         EventFilter(
@@ -136,11 +190,16 @@ struct EventRoutes: Sendable {
             throw APIProblem.otherLog(lastEvent: text, found: "it ends at position \(head)")
         }
         guard position > .start else { return position }
-        let there = try await store.readAll(
-            after: GlobalPosition(number - 1), before: number == .max ? nil : GlobalPosition(number + 1),
-            filter: EventFilter(),
-            backwards: false, limit: 1)
-        // What was put away with its partition is not there, and was never cut off.
+        let there: [RecordedEvent]
+        do throws(EventStoreFailure) {
+            there = try await store.readAll(
+                after: GlobalPosition(number - 1), before: number == .max ? nil : GlobalPosition(number + 1),
+                filter: EventFilter(), backwards: false, limit: 1)
+        } catch {
+            // What was put away with its partition is not there, and was never cut off.
+            guard case .archived = error else { throw error }
+            return position
+        }
         guard let there = there.first, there.epoch != epoch else { return position }
         throw APIProblem.otherLog(lastEvent: text, found: "position \(position) is of epoch \(there.epoch)")
     }

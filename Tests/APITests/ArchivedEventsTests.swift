@@ -6,31 +6,34 @@ import HummingbirdTesting
 import TestKit
 import Testing
 
-/// Followers that come to a range of the log that stands in a file.
+/// Followers that come to a range of the log that stands in a file, or is not there any more.
 @Suite(.timeLimit(.minutes(2))) struct ArchivedEventsTests {
-    @Test func `a follower that begins before an archive is told of it at the beginning`() async throws {
+    @Test func `a follower that begins right before an archive or in it is told of it at the beginning`() async throws {
         try await withHole(at: 7...9) { client in
-            for place in 0...8 {
-                let problem: ProblemDocument = try await client.ask(
-                    "/api/v1/events/stream?after=\(place)", expecting: 410)
-                #expect(problem.code == "archived")
-                #expect(problem.detail.contains("--bring-back"))
+            for place in 6...8 {
+                let last: HTTPFields = [HTTPField.Name("Last-Event-ID")!: "1-\(place)"]
+                for headers in [HTTPFields(), last] {
+                    let problem: ProblemDocument = try await client.ask(
+                        "/api/v1/events/stream?after=\(place)", headers: headers, expecting: 410)
+                    #expect(problem.code == "archived")
+                    #expect(problem.detail.contains("--bring-back"))
+                }
             }
         }
     }
 
-    @Test func `one that comes to an archive later is given all before it, and then told of it`() async throws {
-        try await withHole(at: 107...109) { client in
-            try await client.execute(uri: "/api/v1/events/stream?after=0", method: .get) { response in
-                #expect(response.status == .ok)
-                let lines = String(buffer: response.body).split(separator: "\n")
-                #expect(lines.filter { $0.hasPrefix("id: ") } == (1...100).map { "id: 1-\($0)" })
-                #expect(lines.dropLast().last == "event: problem")
-                #expect(lines.last?.contains(#""code":"archived""#) == true)
+    @Test(arguments: [7, 107] as [Int64])
+    func `one that comes to an archive later is given all before it, and then told of it`(_ first: Int64) async throws {
+        try await withHole(at: first...first + 2) { client in
+            for place in [0, 1, first - 2] {
+                let answer = try await client.follow("after=\(place)")
+                #expect(answer.ids == (place + 1..<first).map { "1-\($0)" })
+                #expect(answer.problem?.contains(#""code":"archived""#) == true)
             }
             // Who comes again with what it read last is told the same.
             try await client.execute(
-                uri: "/api/v1/events/stream", method: .get, headers: [HTTPField.Name("Last-Event-ID")!: "1-100"]
+                uri: "/api/v1/events/stream", method: .get,
+                headers: [HTTPField.Name("Last-Event-ID")!: "1-\(first - 1)"]
             ) { response in
                 #expect(response.status == .gone)
                 #expect(String(buffer: response.body).contains("--bring-back"))
@@ -38,24 +41,75 @@ import Testing
         }
     }
 
+    @Test func `who has read the last event of an archive is given all after it`() async throws {
+        try await withHole(at: 7...9) { client in
+            let answers = [try await client.follow("after=9"), try await client.follow("after=0", last: "1-9")]
+            for answer in answers {
+                #expect(answer.ids == (10...120).map { "1-\($0)" })
+                #expect(answer.problem == nil)
+            }
+        }
+    }
+
+    @Test(arguments: [50, 100, 150])
+    func `one that has read more than a log has that was cut short is told so, however far it has grown again`(
+        _ regrown: Int
+    ) async throws {
+        let later = try await Self.log(regrown)
+        try await Self.with({ AlteredStore(base: $0, later: later) }) { client in
+            let answer = try await client.follow("after=0")
+            #expect(answer.ids == (1...100).map { "1-\($0)" })
+            #expect(answer.problem?.contains(#""code":"other-log""#) == true)
+            #expect(answer.problem?.contains(#""value":"1-100""#) == true)
+        }
+    }
+
     private func withHole(
         at hole: ClosedRange<Int64>,
         _ body: @Sendable @escaping @concurrent (any TestClientProtocol) async throws -> Void
     ) async throws {
-        let harness = Harness()
-        for version in 0..<120 {
-            _ = try await harness.store.append(SampleEvents.append(to: "s-1", after: Int64(version)))
-        }
-        var dependencies = harness.dependencies
-        dependencies.store = HoledStore(base: harness.store, hole: hole)
+        try await Self.with({ AlteredStore(base: $0, hole: hole) }, body)
+    }
+
+    private static func with(
+        _ altered: (InMemoryEventStore) -> AlteredStore,
+        _ body: @Sendable @escaping @concurrent (any TestClientProtocol) async throws -> Void
+    ) async throws {
+        var dependencies = Harness().dependencies
+        dependencies.store = altered(try await log(120))
         try await Application(router: buildAPI(dependencies)).test(.router) { client in try await body(client) }
+    }
+
+    private static func log(_ count: Int) async throws -> InMemoryEventStore {
+        let store = Harness().store
+        for version in 0..<count {
+            _ = try await store.append(SampleEvents.append(to: "s-1", after: Int64(version)))
+        }
+        return store
     }
 }
 
-/// A log of which a range stands in a file; a follower waits there until it is brought back.
-private struct HoledStore: EventAppender, EventReader, EventFollower {
+extension TestClientProtocol {
+    /// What a follower is sent until the end.
+    @concurrent
+    fileprivate func follow(_ query: String, last: String? = nil) async throws -> (ids: [String], problem: String?) {
+        let headers: HTTPFields = last.map { [HTTPField.Name("Last-Event-ID")!: $0] } ?? [:]
+        return try await execute(
+            uri: "/api/v1/events/stream?\(query)", method: .get, headers: headers
+        ) { response in
+            #expect(response.status == .ok)
+            let lines = String(buffer: response.body).split(separator: "\n")
+            let ids = lines.filter { $0.hasPrefix("id: ") }.map { String($0.dropFirst(4)) }
+            return (ids, lines.dropLast().last == "event: problem" ? lines.last.map { String($0) } : nil)
+        }
+    }
+}
+
+/// A log of which a range stands in a file, or which is another one after the first page; its followers end at once.
+private struct AlteredStore: EventAppender, EventReader, EventFollower {
     let base: InMemoryEventStore
-    let hole: ClosedRange<Int64>
+    var hole: ClosedRange<Int64>?
+    var later: InMemoryEventStore?
 
     func append(_ append: Append) async throws(EventStoreFailure) -> Appended { try await base.append(append) }
 
@@ -74,9 +128,10 @@ private struct HoledStore: EventAppender, EventReader, EventFollower {
     func readAll(
         after: GlobalPosition, before: GlobalPosition?, filter: EventFilter, backwards: Bool, limit: Int
     ) async throws(EventStoreFailure) -> [RecordedEvent] {
-        let page = try await base.readAll(
+        let log = after == .start ? base : later ?? base
+        let page = try await log.readAll(
             after: after, before: before, filter: filter, backwards: backwards, limit: limit)
-        guard !page.contains(where: { hole.contains($0.position.value) }) else {
+        guard !page.contains(where: { hole?.contains($0.position.value) ?? false }) else {
             throw .archived("events stand in an archive: rollbook archive --bring-back ledger.jsonl.gz")
         }
         return page
@@ -89,6 +144,6 @@ private struct HoledStore: EventAppender, EventReader, EventFollower {
     }
 
     func follow(after: GlobalPosition, batchSize: Int) -> AsyncStream<[RecordedEvent]> {
-        AsyncStream { _ in }
+        AsyncStream { $0.finish() }
     }
 }

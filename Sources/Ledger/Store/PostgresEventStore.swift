@@ -83,37 +83,38 @@ public struct PostgresEventStore: EventStore, Service {
     ) async throws(EventStoreFailure) -> [RecordedEvent] {
         guard limit > 0 else { return [] }
         return try await reading {
+            let isFiltered = filter != EventFilter()
+            var through = (before?.value ?? .max) - 1
+            // All of it stands in the log or in an archive by now: what is appended meanwhile is not looked for.
+            if before != nil, !isFiltered { through = min(through, try await head().value) }
+            guard after.value < through else { return [] }
             let page = try await FilteredRead(
-                filter: filter, after: after.value, through: (before?.value ?? .max) - 1, backwards: backwards,
-                pool: pool
+                filter: filter, after: after.value, through: through, backwards: backwards, pool: pool
             ).events(limit)
-            try await checkArchives(page, after, before, filter, backwards, limit)
+            var (low, high) = (after.value + 1, through)
+            if page.count == limit, let last = page.last?.position.value {
+                if backwards { low = last } else { high = last }
+            }
+            if before == nil, !isFiltered {
+                // The last event of the log always stands there.
+                guard let end = (backwards ? page.first : page.last)?.position.value else { return [] }
+                high = end
+            }
+            try await checkArchives(page, low...high, isFiltered: isFiltered)
             return page
         }
     }
 
-    /// Fails if a page passes over events that stand in an archive: an unfiltered one shows that by itself, also if they came
-    /// back meanwhile.
+    /// Fails if a page of `positions` passes over events that stand in an archive.
+    ///
+    /// An unfiltered one shows that by itself, also if they came back meanwhile.
     private func checkArchives(
-        _ page: [RecordedEvent], _ after: GlobalPosition, _ before: GlobalPosition?, _ filter: EventFilter,
-        _ backwards: Bool, _ limit: Int
+        _ page: [RecordedEvent], _ positions: ClosedRange<Int64>, isFiltered: Bool
     ) async throws {
-        var (low, high) = (after.value + 1, (before?.value ?? .max) - 1)
-        if page.count == limit, let last = page.last?.position.value {
-            if backwards { low = last } else { high = last }
-        }
-        if filter == EventFilter() {
-            if let first = page.first?.position.value, let last = page.last?.position.value {
-                let isWhole = abs(last - first) == Int64(page.count) - 1
-                if isWhole, backwards ? (page.count == limit || last == low) : first == low { return }
-            } else if before == nil {
-                return  // Behind the last event, which always stands in the log.
-            }
-        }
-        guard low <= high else { return }
-        try await ArchiveTable.check(low...high, pool)
-        guard filter == EventFilter(), !page.isEmpty else { return }
-        throw ArchiveTable.hole(in: "the log between positions \(low) and \(high)")
+        guard isFiltered || page.count < positions.count else { return }
+        try await ArchiveTable.check(positions, pool)
+        guard !isFiltered else { return }
+        throw ArchiveTable.hole(in: "the log between positions \(positions.lowerBound) and \(positions.upperBound)")
     }
 
     /// The last position.
@@ -249,14 +250,21 @@ public struct PostgresEventStore: EventStore, Service {
             return try await readAll(
                 after: place, before: nil, filter: EventFilter(), backwards: false, limit: limit)
         }
-        let found = try await readAll(
-            after: GlobalPosition(place.value - 1), before: nil, filter: EventFilter(), backwards: false,
-            limit: limit + 1)
+        let found: [RecordedEvent]
+        do throws(EventStoreFailure) {
+            found = try await readAll(
+                after: GlobalPosition(place.value - 1), before: nil, filter: EventFilter(), backwards: false,
+                limit: limit + 1)
+        } catch {
+            guard case .archived = error else { throw error }
+            // It may be the one at the place alone that was put away.
+            found = try await readAll(
+                after: place, before: nil, filter: EventFilter(), backwards: false, limit: limit)
+        }
         guard let last = found.first, last.position == place else {
-            // It is not in the log: because that ends before, or because it was put away with its partition.
             let head = try await head()
             guard head >= place else { throw LogCut(place: place, head: head) }
-            return Array(found.prefix(limit))
+            return found
         }
         if let seen = cursor.lastEvent, seen != last.event.id { throw LogCut(place: place, seen: seen, last.event.id) }
         cursor.lastEvent = last.event.id

@@ -132,6 +132,49 @@ import Transparency
         }
     }
 
+    @Test func `a page is all that was asked for, or fails, whatever its bounds`() async throws {
+        try await withArchivable { bed in
+            _ = try await bed.archive(through: 48)
+            let there = Set(try await bed.positions())
+            let head = try await bed.store.head().value
+            let bounds: [Int64?] = stride(from: Int64(2), to: 60, by: 3).map { Optional($0) } + [head + 5, nil]
+            for after in stride(from: Int64(0), to: 60, by: 7) {
+                for before in bounds {
+                    for (backwards, limit) in [(false, 4), (false, 1000), (true, 4), (true, 1000)] {
+                        let asked = Array((1...head).filter { $0 > after && $0 < before ?? .max })
+                        let wanted = (backwards ? asked.reversed() : asked).prefix(limit)
+                        let place = "\(after), \(String(describing: before)), \(backwards), \(limit)"
+                        func read() async throws -> [Int64] {
+                            try await bed.store.readAll(
+                                after: GlobalPosition(after), before: before.map { GlobalPosition($0) },
+                                filter: EventFilter(), backwards: backwards, limit: limit
+                            ).map(\.position.value)
+                        }
+                        if there.isSuperset(of: wanted) {
+                            #expect(try await read() == Array(wanted), "\(place)")
+                        } else {
+                            await expectArchived("ledger-") {
+                                let page = try await read()
+                                Issue.record("\(place): \(page)")
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func `a follower goes on after an event that was archived, if nothing is missing behind it`() async throws {
+        try await withArchivable { bed in
+            _ = try await bed.archive(through: 48)
+            let gone = try #require(Set(1...48).subtracting(try await bed.positions()).max())
+            for await batch in bed.store.follow(after: GlobalPosition(gone), batchSize: 10) {
+                #expect(batch.map(\.position.value) == Array(gone + 1...gone + 10))
+                break
+            }
+        }
+    }
+
     @Test func `a page with a hole that no archive has any more is not given`() async throws {
         try await withArchivable { bed in
             let gone = try #require(try await bed.store.everything().dropFirst(20).first { $0.version.value > 3 })
