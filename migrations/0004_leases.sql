@@ -15,7 +15,7 @@ language sql volatile security definer set search_path = ledger, pg_temp as $$
         update lease l
            set expires_at = clock_timestamp() + p_lasting
           from unnest(p_name, p_epoch) h(name, epoch)
-         where l.name = h.name and l.epoch = h.epoch and l.holder = p_holder
+         where l.name = h.name and l.epoch = h.epoch and l.holder = p_holder and l.expires_at > '-infinity'
         returning l.name, l.epoch)
     select r.name, r.epoch
       from renewed r
@@ -77,7 +77,7 @@ comment on function claim_leases is
 create function release_leases(p_holder text, p_name text[], p_epoch bigint[]) returns void
 language sql volatile security definer set search_path = ledger, pg_temp as $$
     update lease l
-       set expires_at = least(l.expires_at, clock_timestamp())
+       set expires_at = '-infinity'     -- for good: a renewal that was sent before may come after it
       from unnest(p_name, p_epoch) h(name, epoch)
      where l.name = h.name and l.epoch = h.epoch and l.holder = p_holder
 $$;

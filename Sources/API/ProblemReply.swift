@@ -234,6 +234,8 @@ extension APIProblem {
             reused(command, stream)
         case .archived(let why):
             ProblemDocument("archived", 410, "The events stand in an archive", why)
+        case .damaged(let why):
+            ProblemDocument("log-damaged", 500, "The log lacks events", why)
         case .rejected(let why):
             ProblemDocument("rejected", 500, "The ledger does not accept what was to be recorded", why)
         }

@@ -147,7 +147,7 @@ public final class LeaseHolder: Service, Sendable {
     /// Takes note that somebody else has a lease: an append or the data plane has refused this holding.
     ///
     /// - Parameter epoch: The epoch that the data plane knows. The ledger may have been restored to a time before it, and
-    ///   then nobody else has the lease: the next claim exceeds it at once.
+    ///   then nobody else has the lease: the next claim exceeds it.
     public func lost(_ fence: Fence, to epoch: Int64? = nil) {
         let wasHeld = state.withLock { state in
             if let epoch { state.floors[fence.lease] = max(state.floors[fence.lease] ?? 0, epoch) }

@@ -140,8 +140,8 @@ extension RolloutControl {
             do {
                 let (version, state) = try await load(name)
                 adopt(name, version: version, state: state)
-            } catch let CommandHandler<RolloutDecider>.Failure.unreadable(event) {
-                logger.error("rollout cannot be controlled", metadata: ["rollout": "\(name)", "error": "\(event)"])
+            } catch let error as CommandHandler<RolloutDecider>.Failure where error.concernsOneStream {
+                logger.error("rollout cannot be controlled", metadata: ["rollout": "\(name)", "error": "\(error)"])
                 continue
             }
             guard let rollout = rollouts[name] else { continue }
@@ -156,5 +156,15 @@ extension RolloutControl {
             reconcile(name)
         }
         return count
+    }
+}
+
+extension CommandHandler.Failure {
+    /// Whether trying again cannot help, and other streams may be well.
+    fileprivate var concernsOneStream: Bool {
+        switch self {
+        case .unreadable, .store(.damaged), .store(.archived), .store(.rejected): true
+        case .refused, .contended, .store: false
+        }
     }
 }

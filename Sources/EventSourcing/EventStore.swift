@@ -85,6 +85,8 @@ public enum EventStoreFailure: Error, Sendable, Equatable {
     case fenced(String)
     /// What was asked for stands in an archive and not in the store: it has to be brought back first.
     case archived(String)
+    /// Events that the log once had are missing: nothing but a look at the log (`rollbook verify`) can help.
+    case damaged(String)
     /// The command's id was given before, on this stream, for another order.
     case commandReused(Identifier, stream: StreamName)
 }

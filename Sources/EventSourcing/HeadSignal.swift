@@ -47,6 +47,9 @@ public final class HeadSignal: Sendable {
     /// Where the log ends, as far as was said: it may have gone on since.
     public var head: GlobalPosition { state.withLock { $0.head } }
 
+    /// How many wait.
+    var waiting: Int { state.withLock { $0.waiters.count } }
+
     /// Says that the log has reached `head`; an older head than the last is ignored.
     public func raise(to head: GlobalPosition) {
         let woken = state.withLock { state -> [CheckedContinuation<Void, Never>] in

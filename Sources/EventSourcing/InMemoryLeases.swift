@@ -6,6 +6,8 @@ public final class InMemoryLeases: Leases {
         var holder: String
         var epoch: Int64
         var expiresAt: Instant
+        /// Given back: no renewal brings it to life again.
+        var isReleased = false
     }
 
     private let holdings = Mutex<[String: Holding]>([:])
@@ -29,7 +31,9 @@ public final class InMemoryLeases: Leases {
         let now = clock()
         return holdings.withLock { holdings in
             held.filter { fence in
-                guard Self.isHolding(holdings[fence.lease], fence, holder) else { return false }
+                guard let holding = holdings[fence.lease], Self.isHolding(holding, fence, holder),
+                    !holding.isReleased
+                else { return false }
                 holdings[fence.lease]?.expiresAt = now + lasting
                 return true
             }
@@ -61,6 +65,7 @@ public final class InMemoryLeases: Leases {
             for fence in held {
                 guard var holding = holdings[fence.lease], Self.isHolding(holding, fence, holder) else { continue }
                 holding.expiresAt = min(holding.expiresAt, now)
+                holding.isReleased = true
                 holdings[fence.lease] = holding
             }
         }

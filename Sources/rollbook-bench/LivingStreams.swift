@@ -36,7 +36,8 @@ final class LivingStreams: Sendable {
         /// Those with no append under way, the one that waits longest first.
         var free: Deque<Int>
         /// Who waits for one; nobody as long as one is free.
-        var waiting: Deque<CheckedContinuation<Int, Never>> = []
+        var waiting: Deque<(id: UInt64, continuation: CheckedContinuation<Int, any Error>)> = []
+        var lastID: UInt64 = 0
     }
 
     private let tale: [Chapter]
@@ -52,29 +53,51 @@ final class LivingStreams: Sendable {
     /// Appends the next event of a rollout, as soon as one is free: above what is free, the wait is part of what is
     /// measured.
     func append(through store: PostgresEventStore) async throws -> Appended {
-        let index = await take()
-        let appended = try await store.append(next(of: index))
-        let waiting = state.withLock { state -> CheckedContinuation<Int, Never>? in
-            state.lives[index].version = appended.version.value
-            // Whose tale is over is not asked again.
-            guard appended.version.value < Int64(tale.count) else { return nil }
-            if let first = state.waiting.popFirst() { return first }
-            state.free.append(index)
-            return nil
+        let index = try await take()
+        let appended: Appended
+        do { appended = try await store.append(next(of: index)) } catch {
+            handOn(index)
+            throw error
         }
-        waiting?.resume(returning: index)
+        state.withLock { $0.lives[index].version = appended.version.value }
+        // Whose tale is over is not asked again.
+        if appended.version.value < Int64(tale.count) { handOn(index) }
         return appended
     }
 
-    private func take() async -> Int {
-        await withCheckedContinuation { continuation in
-            let index = state.withLock { state -> Int? in
-                if let index = state.free.popFirst() { return index }
-                state.waiting.append(continuation)
-                return nil
-            }
-            if let index { continuation.resume(returning: index) }
+    /// - Throws: `CancellationError`.
+    private func take() async throws -> Int {
+        let id = state.withLock { state -> UInt64 in
+            state.lastID += 1
+            return state.lastID
         }
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let answer = state.withLock { state -> Result<Int, any Error>? in
+                    // A cancellation that came before this line found nobody to turn away.
+                    if Task.isCancelled { return .failure(CancellationError()) }
+                    if let index = state.free.popFirst() { return .success(index) }
+                    state.waiting.append((id, continuation))
+                    return nil
+                }
+                if let answer { continuation.resume(with: answer) }
+            }
+        } onCancel: {
+            let waiting = state.withLock { state in
+                state.waiting.firstIndex { $0.id == id }.map { state.waiting.remove(at: $0) }
+            }
+            waiting?.continuation.resume(throwing: CancellationError())
+        }
+    }
+
+    /// Gives a rollout to who waits longest, or lets it be free.
+    private func handOn(_ index: Int) {
+        let waiting = state.withLock { state in
+            let first = state.waiting.popFirst()
+            if first == nil { state.free.append(index) }
+            return first
+        }
+        waiting?.continuation.resume(returning: index)
     }
 
     private func next(of index: Int) -> Append {

@@ -96,6 +96,7 @@ struct Caller: Sendable {
                 case .unavailable(let words): return refused(id, "unavailable: \(words.oneLine)")
                 case .rejected(let words): return refused(id, "rejected: \(words.oneLine)")
                 case .archived(let words): return refused(id, "archived: \(words.oneLine)")
+                case .damaged(let words): return refused(id, "damaged: \(words.oneLine)")
                 case .commandReused: return refused(id, "reused")
                 }
             }

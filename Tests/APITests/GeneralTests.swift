@@ -177,6 +177,14 @@ import Testing
         }
     }
 
+    @Test func `a log that lacks events is told as such, and not to be asked again`() {
+        let problem = APIProblem(EventStoreFailure.damaged("events of rollout-a are missing"))
+        #expect(problem.document.code == "log-damaged")
+        #expect(problem.document.status == 500)
+        #expect(!problem.document.retry)
+        #expect(problem.response.headers[.retryAfter] == nil)
+    }
+
     @Test func `events come in pages in both directions and by filter`() async throws {
         let harness = Harness()
         try await harness.run { client in

@@ -71,6 +71,7 @@ final class FaultyStore: EventAppender, EventReader, EventFollower {
 
     private let reach = Mutex(Reach.here)
     private let refused = Mutex(0)
+    private let damaged = Mutex<StreamName?>(nil)
 
     init(_ base: InMemoryEventStore) { self.base = base }
 
@@ -79,6 +80,9 @@ final class FaultyStore: EventAppender, EventReader, EventFollower {
 
     /// How many calls wait for an answer.
     var waiting: Int { reach.withLock { if case .silent(let waiting) = $0 { waiting.count } else { 0 } } }
+
+    /// From now on, events of a stream are missing.
+    func damage(_ stream: StreamName) { damaged.withLock { $0 = stream } }
 
     /// From now on everything fails at once.
     func goDown() { reach.withLock { $0 = .gone } }
@@ -126,6 +130,7 @@ final class FaultyStore: EventAppender, EventReader, EventFollower {
         _ stream: StreamName, after: StreamVersion, limit: Int
     ) async throws(EventStoreFailure) -> [RecordedEvent] {
         try await check()
+        if damaged.withLock({ $0 == stream }) { throw .damaged("an event is missing") }
         return try await base.read(stream, after: after, limit: limit)
     }
 

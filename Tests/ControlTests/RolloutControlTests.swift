@@ -110,6 +110,18 @@ private struct Bench {
         #expect(bench.weights.last == 0)
     }
 
+    @Test func `a rollout whose events are missing keeps no other from being taken over`() async throws {
+        let bench = Bench()
+        let lost = RolloutName(namespace: "default", name: "before-shop")!
+        _ = try await bench.store.append(SampleEvents.append(to: lost.stream.description))
+        bench.store.damage(lost.stream)
+        try await bench.apply(tag: "1")
+        try await bench.while_(bench.control()) {
+            try await bench.until("in service") { isCompleted($0, times: 1) }
+        }
+        #expect(bench.messages.contains("rollout cannot be controlled"))
+    }
+
     @Test func `an abort does not wait behind a hung route call`() async throws {
         let bench = Bench()
         bench.router.stall(atWeight: 50)

@@ -54,6 +54,19 @@ import Testing
         }
     }
 
+    @Test func `a projector whose checkpoint came back with a shorter log goes on from there`() async throws {
+        try await withLedger { store, owner in
+            _ = try await store.append(SampleEvents.append(5, to: "a-1"))
+            // The store has heard of five events; the server that it finds next has two, and rows of two.
+            try await Self.cutShort(after: 2, owner)
+            let projector = try #require(Projector.all(store: store, logger: silent).first)
+            await #expect(throws: PostgresError.self) { try await projector.catchUp() }
+            #expect(try await projector.catchUp() == GlobalPosition(2))
+            _ = try await store.append(SampleEvents.append(to: "a-1", after: 2))
+            #expect(try await projector.catchUp() == GlobalPosition(3))
+        }
+    }
+
     @Test func `a log goes on in a new epoch, whose first event says so, if it ends where its operator believes`()
         async throws
     {

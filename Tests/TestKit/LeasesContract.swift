@@ -97,6 +97,14 @@ public struct LeasesContract: Sendable, CustomStringConvertible {
                 try await stage.leases.release([held[0]], by: "one")
                 try same(try await stage.holders(), ["a two 2", "b one 1"])
             },
+            LeasesContract("a renewal that comes after the release brings nothing back") { stage in
+                let held = try await stage.claim(["a", "b"], for: "one")
+                try await stage.leases.release([held[0]], by: "one")
+                try same(try await stage.renew(held, for: "one"), [fence("b", 1)])
+                try same(try await stage.holders(), ["a - 1", "b one 1"])
+                try same(try await stage.claim(["a"], for: "one"), [fence("a", 2)])
+                try same(try await stage.renew([fence("a", 2)], for: "one"), [fence("a", 2)])
+            },
             LeasesContract("a successor of the same name takes over at once, and fences its predecessor off") { stage in
                 let held = try await stage.claim(["a"], for: "one")
                 try same(try await stage.claim(["a"], for: "one"), [fence("a", 2)])

@@ -6,8 +6,8 @@ public protocol TrafficRouter: Sendable {
     /// Carrying the same intent out twice changes nothing. Cancelling the task gives the attempt up; what it began may
     /// then be in force, and a newer intent need not wait for it.
     /// - Throws: `.staleGeneration`, naming the generation in force, if that is newer, or the same with another split; it
-    ///   then still stands. `.fenced`, naming the epoch in force, if the rollout has seen a newer one; nothing has changed then. `.cancelled`;
-    ///   `.unavailable` and `.rejected` as ``PlatformFailure`` has them.
+    ///   then still stands. `.fenced`, naming the epoch in force, if the rollout has seen a newer one; nothing has changed
+    ///   then. `.cancelled`; `.unavailable` and `.rejected` as ``PlatformFailure`` has them.
     func route(_ intent: RouteIntent) async throws(PlatformFailure) -> RouteObservation
 
     /// What the data plane does now; `nil` if it knows nothing of the rollout.

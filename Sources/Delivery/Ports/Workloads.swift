@@ -7,7 +7,8 @@ public protocol Workloads: Sendable {
     /// A set that is not named is left alone. Pods that go leave traffic first, are drained, then stopped.
     /// Carrying the same intent out twice changes nothing; one that is cancelled is carried out whole or not at all.
     /// - Throws: `.staleGeneration`, naming the newer one, if the rollout has already seen a newer generation;
-    ///   `.fenced`, naming the newer one, if it has seen a newer epoch; `.rejected` for a template that cannot be run. Either way nothing has changed.
+    ///   `.fenced`, naming the newer one, if it has seen a newer epoch; `.rejected` for a template that cannot be run.
+    ///   Nothing has changed then.
     func scale(_ intent: ScaleIntent) async throws(PlatformFailure)
 
     /// The readiness of every set of every rollout: first as it is, then at each change; without end.

@@ -36,19 +36,22 @@ enum ArchiveTable {
         }
     }
 
-    /// Fails if a page of a stream passes over events: those that stand in an archive, or did when the page was read.
-    static func check(
-        _ page: [RecordedEvent], after: StreamVersion, _ connection: some PostgresQueryable
-    ) async throws {
+    /// The first event of a stream's page that passes over others; nil if none does.
+    ///
+    /// - Throws: The failure of the archive that has them. If none has, they came back after the page was read, or are gone.
+    static func hole(
+        in page: [RecordedEvent], after: StreamVersion, _ connection: some PostgresQueryable
+    ) async throws -> RecordedEvent? {
         var expected = after.value + 1
         for event in page {
             if event.version.value != expected {
                 // What is missing lies at or before the range of the event that stands there.
                 if let range = try await ranges(in: 1...event.position.value, connection).last { throw range.failure }
-                throw hole(in: "\(event.stream) before version \(event.version)")
+                return event
             }
             expected = event.version.value + 1
         }
+        return nil
     }
 
     /// What is said of a page that lacks events which no archive has: they came back after the page was read, or are gone.

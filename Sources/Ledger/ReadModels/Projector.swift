@@ -211,8 +211,9 @@ public actor Projector: Service {
             // Another projector, or a rebuild, was faster: its checkpoint counts.
             forget()
         } catch {
-            // What was kept between ranges, and even the checkpoint, may not be what the database has.
+            // What was kept between ranges, the checkpoint, and even the log's end may not be what the database has.
             forget()
+            await store.lookAgain()
             throw error
         }
     }

@@ -71,9 +71,16 @@ public struct PostgresEventStore: EventStore, Service {
         _ stream: StreamName, after: StreamVersion, limit: Int
     ) async throws(EventStoreFailure) -> [RecordedEvent] {
         try await reading {
-            let page = try await Self.read(stream, after: after, limit: limit, through: pool)
-            try await ArchiveTable.check(page, after: after, pool)
-            return page
+            var hole: RecordedEvent?
+            // A second time, for what an archive lacked may have been brought back just then.
+            for _ in 0..<2 {
+                let page = try await Self.read(stream, after: after, limit: limit, through: pool)
+                hole = try await ArchiveTable.hole(in: page, after: after, pool)
+                if hole == nil { return page }
+            }
+            throw EventStoreFailure.damaged(
+                "events of \(stream) before version \(hole?.version.description ?? "") are missing, and no archive has "
+                    + "them: see `rollbook verify`")
         }
     }
 
@@ -165,11 +172,7 @@ public struct PostgresEventStore: EventStore, Service {
                 case .listening:
                     // What was said while nobody listened is found by the followers' own look, within a second; the
                     // head makes it sooner. It may also be an older one: the log of a server that was failed over to.
-                    do {
-                        self.signal.set(to: try await self.head())
-                    } catch {
-                        self.logger.debug("the head could not be read", metadata: ["error": "\(error)"])
-                    }
+                    await self.lookAgain()
                 case .lost(let error):
                     self.logger.warning("the ledger's news are interrupted", metadata: ["error": "\(error)"])
                 }
@@ -181,6 +184,13 @@ public struct PostgresEventStore: EventStore, Service {
     func head(beyond place: GlobalPosition) async throws(EventStoreFailure) -> GlobalPosition {
         let heard = signal.head
         return heard > place ? heard : try await head()
+    }
+
+    /// Asks the server where the log ends, in place of what was heard: the log may have been cut short since.
+    func lookAgain() async {
+        do { signal.set(to: try await head()) } catch {
+            logger.debug("the head could not be read", metadata: ["error": "\(error)"])
+        }
     }
 
     /// Returns when there is an event after `place`, or after a second, or when the task is cancelled.
@@ -213,6 +223,8 @@ public struct PostgresEventStore: EventStore, Service {
                 let batch = try await events(after: cursor, limit: batchSize)
                 guard let first = batch.first, let last = batch.last else {
                     failures = 0
+                    // More was heard of than there is, unless it has come meanwhile.
+                    if signal.head > place { await lookAgain() }
                     await waitForNews(beyond: place)
                     continue
                 }

@@ -53,7 +53,9 @@ public struct PostgresLeases: Leases {
     public func list(under prefix: String) async throws(EventStoreFailure) -> [Lease] {
         let rows = try await query(
             """
-            SELECT name, holder, epoch, (extract(epoch FROM expires_at - clock_timestamp()) * 1000000)::bigint
+            SELECT name, holder, epoch,
+                   CASE WHEN isfinite(expires_at)
+                        THEN (extract(epoch FROM expires_at - clock_timestamp()) * 1000000)::bigint ELSE 0 END
             FROM ledger.lease
             WHERE starts_with(name, \(prefix))
             ORDER BY name
@@ -78,8 +80,7 @@ public struct PostgresLeases: Leases {
         let deadline = ContinuousClock.now + patience
         do {
             return try await pool.withConnection { connection in
-                // Whoever waited in line, or for a connection to be made, has been given up: a renewal that came about now
-                // might follow on the release of what it renews.
+                // Whoever waited in line, or for a connection to be made, has been given up.
                 let left = deadline - ContinuousClock.now
                 guard left > .zero else {
                     throw PostgresError(.timeout, "no connection within \(patience)", retryCanHelp: true)

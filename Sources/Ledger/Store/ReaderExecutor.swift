@@ -5,12 +5,14 @@ internal import Dispatch
 ///
 /// A lower priority of the task would not do: whoever waits for it raises it.
 final class ReaderExecutor: TaskExecutor {
+    /// The one for all readers of this process.
     static let shared = ReaderExecutor()
 
     private let queue = DispatchQueue(label: "ledger.readers", qos: .utility, attributes: .concurrent)
 
     private init() {}
 
+    /// Runs a job on one of the threads.
     func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }

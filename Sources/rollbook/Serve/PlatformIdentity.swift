@@ -39,5 +39,11 @@ enum PlatformIdentity {
         guard link(draft, path) == 0 || errno == EEXIST else {
             throw ServeFailure("cannot make \(path): \(String(cString: strerror(errno)))")
         }
+        // The ledger will remember the identity: so the name has to outlive a power cut as well as the file.
+        let directory = open(URL(fileURLWithPath: path).deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
+        defer { close(directory) }
+        guard directory >= 0, fsync(directory) == 0 else {
+            throw ServeFailure("cannot flush the directory of \(path): \(String(cString: strerror(errno)))")
+        }
     }
 }

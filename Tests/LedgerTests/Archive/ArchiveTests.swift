@@ -186,7 +186,13 @@ import Transparency
                     return
                 }
             }
-            await expectUnavailable { _ = try await bed.store.read(gone.stream, after: .none, limit: 1000) }
+            let failure = await #expect(throws: EventStoreFailure.self) {
+                _ = try await bed.store.read(gone.stream, after: .none, limit: 1000)
+            }
+            guard case .damaged? = failure else {
+                Issue.record("\(String(describing: failure))")
+                return
+            }
             for backwards in [false, true] {
                 await expectUnavailable {
                     _ = try await bed.store.readAll(
