@@ -111,7 +111,7 @@ import Testing
         if disconnecting {
             try await superuser.query(
                 """
-                SELECT count(pg_terminate_backend(a.pid))
+                SELECT count(pg_terminate_backend(a.pid, 60000))
                 FROM pg_stat_activity a
                 WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
                 """)
