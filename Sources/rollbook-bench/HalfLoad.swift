@@ -117,6 +117,8 @@ final class LagWatch: Sendable {
             heads.append((.now, try await store.head()))
             for reader in readers {
                 let place = await reader.position()
+                // A reader that is being ended forgets where it stood.
+                if Task.isCancelled { return }
                 let now = ContinuousClock.now
                 // The first look that saw more than the reader has is younger than the event by one look at the most.
                 guard let seen = heads.first(where: { $0.head > place }) else { continue }
