@@ -106,8 +106,9 @@ public final class HeadSignal: Sendable {
         Task {
             var next: ContinuousClock.Instant? = look
             while let look = next {
-                // Nobody cancels this task.
-                guard (try? await Task.sleep(until: look, clock: .continuous)) != nil else { return }
+                do { try await Task.sleep(until: look, clock: .continuous) } catch {
+                    return  // Never: only a cancellation ends a sleep, and nobody has this task to cancel it.
+                }
                 let (late, following) = state.withLock { $0.look(at: look) }
                 for continuation in late { continuation.resume() }
                 next = following
