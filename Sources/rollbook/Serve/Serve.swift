@@ -38,7 +38,7 @@ struct Serve: AsyncParsableCommand {
             "Take the cluster from the platform that has it.",
             discussion: """
                 For one that is gone for good: what still runs there goes on, and nobody steers it any more. It is refused \
-                while an instance there steers it.
+                while an instance there is heard of in the ledger; end one that is cut off from the ledger first.
                 """))
     var moveCluster = false
 
