@@ -22,13 +22,14 @@ struct EventRoutes: Sendable {
                 if backwards { before = GlobalPosition(cursor) } else { after = GlobalPosition(cursor) }
             }
             let head = try await store.head()
-            let found = try await store.readAll(
+            let found = try await read(
                 after: after, before: before, filter: try Self.filter(query), backwards: backwards, limit: limit + 1)
-            let page = found.prefix(limit)
+            let page = found.events.prefix(limit)
+            let isMore = found.events.count > limit || found.isCutShort
             return .json(
                 EventPage(
                     events: try page.map { try EventReply($0) },
-                    next: found.count > limit ? page.last.map { "\($0.position)" } : nil, head: head))
+                    next: isMore ? page.last.map { "\($0.position)" } : nil, head: head))
         }
         group.get("events/stream") { request, _ -> Response in
             let query = try Query(request, knows: Self.filters.union(["after"]))
@@ -90,14 +91,28 @@ struct EventRoutes: Sendable {
     private func read(
         after place: GlobalPosition, atLeast least: Int = 1
     ) async throws(EventStoreFailure) -> [RecordedEvent] {
-        var limit = Self.batch + least - 1
+        try await read(
+            after: place, before: nil, filter: EventFilter(), backwards: false, limit: Self.batch + least - 1,
+            atLeast: least
+        ).events
+    }
+
+    /// Events as ``EventReader`` reads them, or what there is of them before an archive, and whether that is why they are
+    /// fewer; fails if they are fewer than `least`.
+    private func read(
+        after: GlobalPosition, before: GlobalPosition?, filter: EventFilter, backwards: Bool, limit: Int,
+        atLeast least: Int = 1
+    ) async throws(EventStoreFailure) -> (events: [RecordedEvent], isCutShort: Bool) {
+        var wanted = limit
         while true {
             do throws(EventStoreFailure) {
-                return try await store.readAll(
-                    after: place, before: nil, filter: EventFilter(), backwards: false, limit: limit)
+                let events = try await store.readAll(
+                    after: after, before: before, filter: filter, backwards: backwards, limit: wanted)
+                return (events, wanted < limit)
             } catch {
-                guard case .archived = error, limit > least else { throw error }
-                limit = max(least, limit / 2)
+                guard case .archived = error, wanted > least else { throw error }
+                // One was asked for only to know whether there are more.
+                wanted = wanted == limit ? limit - 1 : max(least, wanted / 2)
             }
         }
     }

@@ -64,6 +64,31 @@ import Testing
         }
     }
 
+    @Test(arguments: [1, 2, 5, 6, 7, 50])
+    func `pages give all before an archive, whatever their size, and then the problem`(_ limit: Int) async throws {
+        try await withHole(at: 7...9) { client in
+            var (seen, next): ([Int64], String?) = ([], "0")
+            while let cursor = next, cursor != "6" {
+                let page: EventPage = try await client.ask("/api/v1/events?limit=\(limit)&cursor=\(cursor)")
+                if limit <= 6 { #expect(page.events.count == min(limit, 6 - seen.count)) }
+                seen += page.events.map(\.position.value)
+                next = page.next
+            }
+            #expect(seen == [1, 2, 3, 4, 5, 6])
+            #expect(next == "6")
+            let problem: ProblemDocument = try await client.ask(
+                "/api/v1/events?limit=\(limit)&cursor=6", expecting: 410)
+            #expect(problem.code == "archived")
+            // The same from the other side.
+            let last: EventPage = try await client.ask("/api/v1/events?limit=3&backwards=true&before=13")
+            #expect(last.events.map(\.position.value) == [12, 11, 10])
+            #expect(last.next == "10")
+            let other: ProblemDocument = try await client.ask(
+                "/api/v1/events?limit=3&backwards=true&cursor=10", expecting: 410)
+            #expect(other.code == "archived")
+        }
+    }
+
     private func withHole(
         at hole: ClosedRange<Int64>,
         _ body: @Sendable @escaping @concurrent (any TestClientProtocol) async throws -> Void
