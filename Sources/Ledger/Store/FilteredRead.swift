@@ -6,9 +6,11 @@ internal import Postgres
 ///
 /// The log itself has no index but those that appends and folds need. Both parts give the same events; only the time that
 /// it takes differs, so an index that is behind, or not there, or of another log is no error.
-struct FilteredRead {
+///
+/// In a transaction no archive comes or goes from the first look at the log on: for that, nobody may be reading it.
+struct FilteredRead<Connection: PostgresQueryable> {
     /// Fewer events than this are looked at one by one.
-    private static let fewest: Int64 = 1000
+    private static var fewest: Int64 { 1000 }
 
     let filter: EventFilter
     /// Positions above this.
@@ -16,7 +18,7 @@ struct FilteredRead {
     /// And up to this one.
     var through: Int64
     let backwards: Bool
-    let pool: PostgresPool
+    let connection: Connection
 
     /// Up to `limit` events that pass, in order.
     func events(_ limit: Int) async throws -> [RecordedEvent] {
@@ -44,7 +46,7 @@ struct FilteredRead {
         let isIndexed = !filter.types.isEmpty || filter.actor != nil || filter.correlation != nil
         guard isIndexed || filter.streamPrefix != nil, through - after > Self.fewest else { return nil }
         let prefix: SQL = filter.streamPrefix.map { "starts_with(name, \($0))" } ?? "false"
-        let row = try await pool.query(
+        let row = try await connection.query(
             """
             SELECT coalesce((
                        SELECT c.position
@@ -76,11 +78,11 @@ struct FilteredRead {
 
     private func read(_ index: AuditIndex, _ limit: Int) async throws -> [RecordedEvent] {
         guard !index.isEmpty else { return [] }
-        let positions = try await pool.query(index.positions(backwards: backwards, limit: limit))
+        let positions = try await connection.query(index.positions(backwards: backwards, limit: limit))
             .map { try $0.get(0, as: Int64.self) }
         guard !positions.isEmpty else { return [] }
         let chosen: SQL = "SELECT e.* FROM ledger.event e WHERE e.position = ANY (\(positions))"
-        return try EventRows.read(try await pool.query(EventRows.select(chosen, order: order)))
+        return try EventRows.read(try await connection.query(EventRows.select(chosen, order: order)))
     }
 
     /// Looks at each event of a range.
@@ -92,7 +94,7 @@ struct FilteredRead {
             ORDER BY \(order)
             LIMIT \(limit)
             """
-        return try EventRows.read(try await pool.query(EventRows.select(chosen, order: order)))
+        return try EventRows.read(try await connection.query(EventRows.select(chosen, order: order)))
     }
 
     private var order: SQL { backwards ? "e.position DESC" : "e.position" }

@@ -90,38 +90,53 @@ public struct PostgresEventStore: EventStore, Service {
     ) async throws(EventStoreFailure) -> [RecordedEvent] {
         guard limit > 0 else { return [] }
         return try await reading {
-            let isFiltered = filter != EventFilter()
+            guard filter == EventFilter() else {
+                return try await filtered(after, before, filter, backwards: backwards, limit: limit)
+            }
             var through = (before?.value ?? .max) - 1
             // All of it stands in the log or in an archive by now: what is appended meanwhile is not looked for.
-            if before != nil, !isFiltered { through = min(through, try await head().value) }
+            if before != nil { through = min(through, try await head().value) }
             guard after.value < through else { return [] }
             let page = try await FilteredRead(
-                filter: filter, after: after.value, through: through, backwards: backwards, pool: pool
+                filter: filter, after: after.value, through: through, backwards: backwards, connection: pool
             ).events(limit)
-            var (low, high) = (after.value + 1, through)
-            if page.count == limit, let last = page.last?.position.value {
-                if backwards { low = last } else { high = last }
-            }
-            if before == nil, !isFiltered {
+            if before == nil {
                 // The last event of the log always stands there.
                 guard let end = (backwards ? page.first : page.last)?.position.value else { return [] }
-                high = end
+                through = end
             }
-            try await checkArchives(page, low...high, isFiltered: isFiltered)
+            let looked = Self.looked(at: after.value + 1...through, page, backwards: backwards, limit: limit)
+            // Whether it passes over events, the page shows by itself, also if they came back meanwhile.
+            guard page.count < looked.count else { return page }
+            try await ArchiveTable.check(looked, pool)
+            throw ArchiveTable.hole(in: "the log between positions \(looked.lowerBound) and \(looked.upperBound)")
+        }
+    }
+
+    /// Reads the log by a filter; fails if events of the positions that were looked at stand in an archive.
+    private func filtered(
+        _ after: GlobalPosition, _ before: GlobalPosition?, _ filter: EventFilter, backwards: Bool, limit: Int
+    ) async throws -> [RecordedEvent] {
+        let through = (before?.value ?? .max) - 1
+        guard after.value < through else { return [] }
+        // In one transaction: what came back between the page and the look for archives would be neither in the page nor
+        // in an archive.
+        return try await pool.transaction(readOnly: true) { connection in
+            let page = try await FilteredRead(
+                filter: filter, after: after.value, through: through, backwards: backwards, connection: connection
+            ).events(limit)
+            try await ArchiveTable.check(
+                Self.looked(at: after.value + 1...through, page, backwards: backwards, limit: limit), connection)
             return page
         }
     }
 
-    /// Fails if a page of `positions` passes over events that stand in an archive.
-    ///
-    /// An unfiltered one shows that by itself, also if they came back meanwhile.
-    private func checkArchives(
-        _ page: [RecordedEvent], _ positions: ClosedRange<Int64>, isFiltered: Bool
-    ) async throws {
-        guard isFiltered || page.count < positions.count else { return }
-        try await ArchiveTable.check(positions, pool)
-        guard !isFiltered else { return }
-        throw ArchiveTable.hole(in: "the log between positions \(positions.lowerBound) and \(positions.upperBound)")
+    /// Those of `positions` that a page of at most `limit` events is all there is of.
+    private static func looked(
+        at positions: ClosedRange<Int64>, _ page: [RecordedEvent], backwards: Bool, limit: Int
+    ) -> ClosedRange<Int64> {
+        guard page.count == limit, let last = page.last?.position.value else { return positions }
+        return backwards ? last...positions.upperBound : positions.lowerBound...last
     }
 
     /// The last position.
