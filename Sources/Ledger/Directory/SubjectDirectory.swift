@@ -15,7 +15,7 @@ public struct SubjectDirectory: Sendable {
     /// How many bytes a detail may have.
     public static let longestDetail = 4096
 
-    private let store: PostgresEventStore
+    let store: PostgresEventStore
 
     /// Works over a store.
     public init(store: PostgresEventStore) { self.store = store }
@@ -142,22 +142,11 @@ public struct SubjectDirectory: Sendable {
         }
     }
 
-    /// Writes the directory's tables anew, so that no page of them holds a destroyed key or detail any more.
-    ///
-    /// For who owns the log. The server's write-ahead log and backups from before are not reached by this.
-    /// - Throws: `EventStoreFailure`.
-    public func purge() async throws {
-        try await answering {
-            try await store.pool.query("VACUUM (FULL) ledger.subject")
-            try await store.pool.query("VACUUM (FULL) ledger.subject_detail")
-        }
-    }
-
     private static func context(_ subject: String, _ field: String) -> Data {
         Data("\(subject.utf8.count):\(subject)\(field)".utf8)
     }
 
-    private func answering<Value>(_ body: () async throws -> Value) async throws -> Value {
+    func answering<Value>(_ body: () async throws -> Value) async throws -> Value {
         do { return try await body() } catch let error as PostgresError { throw EventStoreFailure(reading: error) }
     }
 }

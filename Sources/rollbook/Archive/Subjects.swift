@@ -69,10 +69,13 @@ struct Erase: AsyncParsableCommand {
         abstract: "Forget who a subject is, for ever, and say so in the log.",
         discussion: """
             The key is destroyed under which the subject's details are sealed, and the details with it, and their tables \
-            are written anew, for which the rights of who migrates are needed. The log keeps the \
+            are written anew, for which the rights of who migrates are needed. What a transaction that began before can \
+            still read, the server keeps: such ones are waited for, and named if they do not end; then call this again. \
+            The log keeps the \
             subject, which by itself names nobody if it is an opaque id; its bytes, hashes and proofs stay as they are. \
             Backups of the database from before still hold the key: let them expire. The reason stays in the log, so \
-            leave out of it what is to be forgotten. Exit codes: 0 done; 4 a value is wrong; 5 the ledger cannot be reached.
+            leave out of it what is to be forgotten. Exit codes: 0 done; 1 the key may still stand in the database's files, \
+            and what keeps it; 4 a value is wrong; 5 the ledger cannot be reached.
             """)
 
     @OptionGroup var ledger: LedgerOptions
@@ -83,6 +86,15 @@ struct Erase: AsyncParsableCommand {
     @Option(help: "Why, for who asks later.")
     var reason: String
 
+    @Option(help: "How long to wait for transactions that can still read what is erased, in seconds.")
+    var wait = 10.0
+
+    func validate() throws {
+        guard wait >= 0, wait <= 86_400 else {
+            throw ValidationError("--wait is \(wait): give seconds, from 0 to 86400")
+        }
+    }
+
     func run() async throws {
         try await ProofFailure.saying {
             let user = EventActor(
@@ -92,11 +104,17 @@ struct Erase: AsyncParsableCommand {
                 let directory = SubjectDirectory(store: store)
                 let appended = try await directory.erase(
                     subject, reason: reason, order: Mint.identifier(), at: SystemControlClock().now(), by: user)
-                try await directory.purge()
                 Output.line(
                     appended.isDuplicate
                         ? "\(subject) was erased before; the log says so at position \(appended.position)"
                         : "erased \(subject); the log says so at position \(appended.position)")
+                let holders = try await directory.purge(patience: .seconds(wait))
+                guard holders.isEmpty else {
+                    throw ProofFailure(
+                        "the destroyed key may still stand in the database's files, for who can read those: a transaction "
+                            + "that began before keeps it there. End what is named here, and call this again:\n"
+                            + holders.map { "  \($0)" }.joined(separator: "\n"), Exit.refused)
+                }
             }
         }
     }

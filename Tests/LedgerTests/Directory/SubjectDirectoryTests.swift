@@ -60,6 +60,49 @@ import Testing
         }
     }
 
+    @Test func `a key that an older transaction keeps on disk is told of, and is gone once that has ended`()
+        async throws
+    {
+        try await withProofs { ledger in
+            let directory = SubjectDirectory(store: ledger.store)
+            let owning = PostgresPool(ledger.owner, logger: silent)
+            let owners = SubjectDirectory(store: PostgresEventStore(pool: owning, logger: silent))
+            try await directory.describe(maria, details)
+            let superuser = try await PostgresConnection.connect(ledger.owner)
+            let key: [UInt8] = try await superuser.query("SELECT key FROM ledger.subject WHERE name = \(maria)")
+                .single()
+                .get(0)
+            func isOnDisk() async throws -> Bool {
+                try await superuser.query("CHECKPOINT")
+                return try await superuser.query(
+                    "SELECT position(\(key) IN pg_read_binary_file(pg_relation_filepath('ledger.subject'))) > 0"
+                ).single().get(0)
+            }
+            #expect(try await isOnDisk())
+            // One that has read nothing of the directory.
+            let reader = try await PostgresConnection.connect(ledger.owner)
+            try await reader.script("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class")
+            let pid: Int32 = try await reader.query("SELECT pg_backend_pid()").single().get(0)
+            _ = try await directory.erase(
+                maria, reason: "asked for it", order: SampleEvents.id(), at: SampleEvents.noon,
+                by: SampleEvents.event().actor)
+            let holders = try await owners.purge(patience: .zero)
+            #expect(holders.contains { $0.kind == .session && $0.name == "\(pid)" }, "\(holders)")
+            #expect(holders.first?.description.contains("pg_terminate_backend") == true)
+            #expect(try await isOnDisk(), "which is what is told")
+            try await reader.script("COMMIT")
+            // One that has the table itself, and no snapshot.
+            try await reader.script("BEGIN; SELECT count(*) FROM ledger.subject")
+            #expect(try await owners.purge(patience: .zero).map(\.name).contains("\(pid)"))
+            #expect(try await isOnDisk())
+            await reader.close()
+            #expect(try await owners.purge(patience: .seconds(60)) == [])
+            #expect(try await !isOnDisk())
+            await superuser.close()
+            await owning.close()
+        }
+    }
+
     @Test func `a sealed field that was changed, or moved to another subject, is not read`() async throws {
         try await withProofs { ledger in
             let directory = SubjectDirectory(store: ledger.store)
