@@ -87,7 +87,7 @@ public enum EventStoreFailure: Error, Sendable, Equatable {
     case archived(String)
     /// Events that the log once had are missing: nothing but a look at the log (`rollbook verify`) can help.
     case damaged(String)
-    /// The command's id was given before, on this stream, for another order.
+    /// The command's id was given before, on `stream`, for another order.
     case commandReused(Identifier, stream: StreamName)
 }
 
@@ -102,7 +102,9 @@ public protocol EventAppender: Sendable {
 
     /// The answer that was first given to `command` on `stream`, if it has a receipt.
     ///
-    /// - Throws: ``EventStoreFailure``; `.commandReused` if the receipt is that of an order with another fingerprint.
+    /// One order, of one id and fingerprint, may have receipts on several streams.
+    /// - Throws: ``EventStoreFailure``; `.commandReused` if the id has a receipt of an order with another fingerprint, on
+    ///   whichever stream.
     func receipt(
         for command: Identifier, fingerprint: [UInt8]?, on stream: StreamName
     ) async throws(EventStoreFailure) -> Appended?

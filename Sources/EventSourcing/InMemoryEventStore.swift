@@ -40,9 +40,11 @@ public final class InMemoryEventStore: EventStore {
     public func receipt(
         for command: Identifier, fingerprint: [UInt8]?, on stream: StreamName
     ) async throws(EventStoreFailure) -> Appended? {
-        guard let first = state.withLock({ $0.receipts[Receipt(command: command, stream: stream)] }) else { return nil }
-        guard first.fingerprint == fingerprint else { throw .commandReused(command, stream: stream) }
-        return first.answer
+        let kept = state.withLock { $0.receipts.filter { $0.key.command == command } }
+        if let other = kept.first(where: { $0.value.fingerprint != fingerprint }) {
+            throw .commandReused(command, stream: other.key.stream)
+        }
+        return kept[Receipt(command: command, stream: stream)]?.answer
     }
 
     /// Says that the holding of a lease has this epoch from now on: appends under an earlier one are refused.

@@ -171,6 +171,13 @@ import Testing
             let applied: ProblemDocument = try await client.ask(
                 "/api/v1/apply", .post, body: Harness.rollout(image: "4"), headers: key, expecting: 422)
             #expect(applied.code == "idempotency-key-reused")
+            // Another rollout's orders are other orders too, whether or not it is there.
+            for path in ["/api/v1/rollouts/default/other/pause", "/api/v1/clusters/east/rollouts/default/shop/pause"] {
+                let elsewhere: ProblemDocument = try await client.ask(
+                    path, .post, body: #"{"reason":"look again"}"#, headers: key, expecting: 422)
+                #expect(elsewhere.code == "idempotency-key-reused")
+                #expect(elsewhere.detail.contains("rollout-default/default/shop"))
+            }
             #expect(try await harness.store.head() == head)
         }
     }

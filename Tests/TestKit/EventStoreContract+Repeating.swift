@@ -70,6 +70,15 @@ extension EventStoreContract {
                         try same(failure, .commandReused(command, stream: stream))
                     }
                 }
+                // Nor is it taken for another order to another stream, while one order may go to several.
+                let elsewhere = SampleEvents.stream("b-1")
+                try same(try await store.receipt(for: command, fingerprint: [1, 2, 3], on: elsewhere), nil)
+                do {
+                    _ = try await store.receipt(for: command, fingerprint: [4], on: elsewhere)
+                    throw Breach(description: "the id of another stream's order must be refused")
+                } catch let failure as EventStoreFailure {
+                    try same(failure, .commandReused(command, stream: stream))
+                }
                 try same(try await store.head().value, 1)
             },
             EventStoreContract("an answer without events leaves a receipt at the head of the log") { store in

@@ -45,24 +45,28 @@ public struct PostgresEventStore: EventStore, Service {
         for command: Identifier, fingerprint: [UInt8]?, on stream: StreamName
     ) async throws(EventStoreFailure) -> Appended? {
         try await reading { () async throws -> Appended? in
-            let row = try await pool.query(
+            let rows = try await pool.query(
                 """
-                SELECT r.version, r.position, r.recorded_at, r.fingerprint, \(AppendStatement.durableCommit)
+                SELECT r.version, r.position, r.recorded_at, r.fingerprint, s.name, \(AppendStatement.durableCommit)
                 FROM ledger.receipt r
                 JOIN ledger.stream s USING (stream_id)
-                WHERE r.command_id = \(command.uuid) AND s.name = \(stream.description)
+                WHERE r.command_id = \(command.uuid)
                 """,
                 // It may wait for a replica, which may not be there.
                 StatementOptions(timeout: .seconds(15))
-            ).optional()
-            return try row.map { row in
+            )
+            var first: Appended?
+            for row in rows {
+                let name: String = try row.get(4)
                 guard try row.get(3, as: [UInt8]?.self) == fingerprint else {
-                    throw EventStoreFailure.commandReused(command, stream: stream)
+                    throw EventStoreFailure.commandReused(command, stream: StreamName(name) ?? stream)
                 }
-                return Appended(
+                guard name == stream.description else { continue }
+                first = Appended(
                     version: StreamVersion(try row.get(0)), position: GlobalPosition(try row.get(1)),
                     recordedAt: Instant(try row.get(2)), isDuplicate: true)
             }
+            return first
         }
     }
 
