@@ -18,7 +18,10 @@ public struct LedgerExport: Sendable {
     private let store: PostgresEventStore
     /// The log, or a table of its form.
     private let table: String
+    /// So many events are read at once at the most,
     private static let stride: Int64 = 16_384
+    /// and so many bytes of lines, but for the last event of them.
+    static let mostBytes = 4 << 20
 
     /// Reads through a store.
     public init(store: PostgresEventStore) { self.init(store: store, table: "event") }
@@ -43,11 +46,14 @@ public struct LedgerExport: Sendable {
         let connection = try await PostgresConnection.connect(store.pool.configuration)
         do {
             let names = try await NameTables.read(connection)
-            var first = after.value + 1
+            var (first, size) = (after.value + 1, Self.stride)
             while first <= last {
-                let end = min(last, first + Self.stride - 1)
-                try await write(try await lines(first, end, names, connection))
-                first = end + 1
+                let (lines, next) = try await lines(first, min(last, first + size - 1), names, connection)
+                try await write(lines)
+                // A few less than there is room for, so that hardly a COPY is broken off.
+                let fitting = (next - first) * Int64(Self.mostBytes) / Int64(max(1, lines.count)) * 7 / 8
+                size = min(Self.stride, max(1, fitting))
+                first = next
             }
         } catch {
             await connection.close()
@@ -57,9 +63,10 @@ public struct LedgerExport: Sendable {
         return last - after.value
     }
 
+    /// The lines of events, and the position after the last of them, which is sooner if they are many bytes.
     private func lines(
         _ first: Int64, _ last: Int64, _ names: NameTables, _ connection: PostgresConnection
-    ) async throws -> [UInt8] {
+    ) async throws -> (lines: [UInt8], next: Int64) {
         let sql = SQL(
             unsafeRaw: """
                 COPY (
@@ -80,13 +87,14 @@ public struct LedgerExport: Sendable {
                     next += 1
                     try writer.add(row)
                 }
+                if writer.bytes.count >= Self.mostBytes { break }
             }
         }
-        guard next == last + 1 else {
+        guard next == last + 1 || writer.bytes.count >= Self.mostBytes else {
             try await ArchiveTable.check(next...last, connection)
             throw EventStoreFailure.unavailable("there is no event at position \(next); run `rollbook verify`")
         }
-        return writer.bytes
+        return (writer.bytes, next)
     }
 }
 
@@ -97,7 +105,7 @@ struct EventLineWriter {
 
     init(_ names: NameTables) {
         self.names = names
-        bytes.reserveCapacity(16 << 20)
+        bytes.reserveCapacity(LedgerExport.mostBytes * 5 / 4)
     }
 
     /// Adds one row of the columns that ``LedgerExport`` reads.

@@ -35,6 +35,43 @@ import Transparency
         }
     }
 
+    @Test func `events of much text are exported a few at a time`() async throws {
+        try await withLedger { store, _ in
+            let long = String(repeating: "0123456789abcdef", count: 40_000)
+            var version: Int64 = 0
+            for size in [0, 40, 0, 1] {
+                // Many small ones, and some that are large, line breaks among them.
+                let text = size == 0 ? #"{"n":1}"# : "{\n\"n\":\"\(long)\"}"
+                let events = (0..<(size == 0 ? 500 : size)).map { _ in SampleEvents.event(data: text) }
+                for start in stride(from: 0, to: events.count, by: 100) {
+                    version = try await store.append(
+                        Append(
+                            stream: SampleEvents.stream("a-1"), expecting: .exactly(StreamVersion(version)),
+                            events: Array(events[start..<min(events.count, start + 100)]))
+                    ).version.value
+                }
+            }
+            var (pieces, lines): ([Int], [UInt8]) = ([], [])
+            let count = try await LedgerExport(store: store).run {
+                pieces.append($0.count)
+                lines += $0
+            }
+            #expect(count == 1041)
+            #expect(pieces.count > 6)
+            #expect(pieces.allSatisfy { $0 > 0 && $0 < LedgerExport.mostBytes + 2 * long.utf8.count }, "\(pieces)")
+            let file = FileManager.default.temporaryDirectory.appendingPathComponent("long-\(UUID().uuidString).jsonl")
+            try Data(lines).write(to: file)
+            defer { #expect(throws: Never.self) { try FileManager.default.removeItem(at: file) } }
+            let original = try await store.everything()
+            try await withLedger { other, _ in
+                let report = try await LedgerImport(store: other).run(file.path)
+                #expect(report.appended == 1041)
+                let log = try await other.everything()
+                #expect(log.map(\.event) == original.map(\.event))
+            }
+        }
+    }
+
     @Test func `a second import changes nothing, and a longer file appends what is new`() async throws {
         try await withExported { file, original in
             try await withLedger { store, _ in
