@@ -26,12 +26,18 @@ struct ArchiveAnnouncement: Codable, Equatable {
         table = range.table
     }
 
+    /// An announcement, and where it stands.
+    struct Recorded {
+        var position: Int64
+        var announcement: ArchiveAnnouncement
+    }
+
     /// Every announcement that stands in the log and can be read, by the id of its event.
-    static func all(_ connection: some PostgresQueryable) async throws -> [Identifier: ArchiveAnnouncement] {
-        var found: [Identifier: ArchiveAnnouncement] = [:]
+    static func all(_ connection: some PostgresQueryable) async throws -> [Identifier: Recorded] {
+        var found: [Identifier: Recorded] = [:]
         let rows = try await connection.query(
             """
-            SELECT e.event_id, e.data
+            SELECT e.event_id, e.data, e.position
             FROM ledger.event e
             WHERE e.stream_id = (SELECT stream_id FROM ledger.stream WHERE name = \(KeyHistory.stream.description))
               AND e.type_id = (SELECT type_id FROM ledger.event_type WHERE name = \(LedgerArchive.wireName))
@@ -40,7 +46,10 @@ struct ArchiveAnnouncement: Codable, Equatable {
         for row in rows {
             let id = Identifier(try row.get(0, as: UUID.self))
             // One that cannot be read says nothing of an archive, and is damage that its content's hash shows.
-            do { found[id] = try CanonicalJSON.read(from: try row.get(1)) } catch { continue }
+            do {
+                found[id] = Recorded(
+                    position: try row.get(2), announcement: try CanonicalJSON.read(from: try row.get(1)))
+            } catch is DecodingError { continue }
         }
         return found
     }

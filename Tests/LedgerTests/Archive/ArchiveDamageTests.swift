@@ -145,6 +145,30 @@ import Transparency
         }
     }
 
+    @Test func `what is wrong behind an archive does not hide what is wrong with its record`() async throws {
+        try await withArchived { bed, head in
+            let behind = try #require(try await bed.positions().filter { $0 > 48 }.min())
+            try await bed.proofs.damage(
+                """
+                DELETE FROM ledger.event WHERE position = \(behind);
+                UPDATE ledger.archive SET root = sha256(root) WHERE first_position = 17
+                """)
+            for folder in [bed.folder, nil] {
+                let report = try await bed.verify(archives: folder, against: [head])
+                #expect(report.findings.contains { $0.kind == .missing && $0.position == behind })
+                #expect(report.findings.first?.kind == .archive, "\(report.findings)")
+                #expect(report.firstBadPosition == 17)
+            }
+            // Where the event that says so is gone itself, that comes first.
+            try await bed.proofs.damage(
+                "DELETE FROM ledger.event WHERE event_id = (SELECT announcement FROM ledger.archive WHERE first_position = 1)"
+            )
+            let report = try await bed.verify(archives: nil, against: [head])
+            #expect(report.findings.filter { $0.kind == .archive }.map(\.position) == [17, 1])
+            #expect(report.findings.last?.position == 1)
+        }
+    }
+
     @Test func `an archive excuses no gap in the versions of what was appended after it`() async throws {
         try await withArchived { bed, _ in
             let stream = "inbox-a"

@@ -6,23 +6,34 @@ internal import Transparency
 /// The ranges of the log that stand in files.
 extension LedgerVerifier {
     /// Compares what the database keeps of each archive with what the log itself says of it.
-    func compareRecords(_ archives: [ArchivedRange], _ through: Int64, _ report: inout VerifyReport) async throws {
-        guard !archives.isEmpty else { return }
+    ///
+    /// - Returns: Findings that may only follow from what is wrong with the event that says so, which stands above.
+    func compareRecords(
+        _ archives: [ArchivedRange], _ through: Int64, _ report: inout VerifyReport
+    ) async throws -> [VerifyReport.Finding] {
+        guard !archives.isEmpty else { return [] }
         let said = try await ArchiveAnnouncement.all(store.pool)
-        for range in archives where range.positions.lowerBound <= through && said[range.announcement] != .init(range) {
-            let positions = range.positions
-            // What is wrong with the event that says it has its own place, above.
-            if report.findings.contains(where: { $0.kind != .signature && $0.position > positions.upperBound }) {
-                continue
+        // Of events: what the tree and its heads show lies somewhere among many.
+        let kinds: Set<VerifyReport.Finding.Kind> = [.missing, .content, .leaf, .version, .name, .cut]
+        let wrong = report.findings.filter { kinds.contains($0.kind) }
+        var following: [VerifyReport.Finding] = []
+        for range in archives where range.positions.lowerBound <= through {
+            let (positions, there) = (range.positions, said[range.announcement])
+            guard there?.announcement != .init(range) else { continue }
+            let finding = VerifyReport.Finding(
+                .archive, at: positions.lowerBound, through: positions.upperBound,
+                there == nil
+                    ? "the log does not say that these positions were archived: if an archive did not come to its end, "
+                        + "call `rollbook archive` again, which says it"
+                    : "the record of \(range.file) is not what the log says of this archive")
+            let isFollowing = wrong.contains { wrong in
+                // One that follows on what is missing says what it said all the same.
+                there.map { $0.position == wrong.position && wrong.kind != .version }
+                    ?? ((wrong.through ?? wrong.position) > positions.upperBound)
             }
-            report.findings.append(
-                .init(
-                    .archive, at: positions.lowerBound, through: positions.upperBound,
-                    said[range.announcement] == nil
-                        ? "the log does not say that these positions were archived: if an archive did not come to its end, "
-                            + "call `rollbook archive` again, which says it"
-                        : "the record of \(range.file) is not what the log says of this archive"))
+            if isFollowing { following.append(finding) } else { report.findings.append(finding) }
         }
+        return following
     }
 
     /// Looks at the files of archived ranges, or says that it did not.

@@ -64,9 +64,9 @@ public struct LedgerVerifier: Sendable {
                     "\(frame.sealed) events were sealed, and the log has \(frame.length)"))
         }
         try await compare(frame, outside, keys, fold, &report)
-        try await compareRecords(frame.archives, through, &report)
+        let following = try await compareRecords(frame.archives, through, &report)
         try await look(at: frame, in: archives, through, &report)
-        report.sort()
+        report.sort(behind: following)
         return report
     }
 

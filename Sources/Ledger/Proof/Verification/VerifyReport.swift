@@ -67,7 +67,8 @@ public struct VerifyReport: Sendable, Equatable, Codable {
     public var outsideHeads: Int
     /// The root of the log up to ``through``, base64.
     public var root: String
-    /// What is wrong, the lowest position first; signatures that do not count, of heads, at the end.
+    /// What is wrong, the lowest position first; at the end signatures that do not count, of heads, and records of archives
+    /// that may only follow from what is wrong before.
     public var findings: [Finding]
     /// How many more findings there are.
     public var moreFindings: Int
@@ -78,12 +79,13 @@ public struct VerifyReport: Sendable, Equatable, Codable {
     /// How many archive files were looked at.
     public var archives = 0
 
-    /// Puts the findings in order.
-    mutating func sort() {
+    /// Puts the findings in order, and `following` at the end.
+    mutating func sort(behind following: [Finding]) {
         func rank(_ finding: Finding) -> (Int, Int64, Int64) {
             (finding.kind == .signature ? 1 : 0, finding.position, finding.through ?? finding.position)
         }
         findings.sort { rank($0) < rank($1) }
+        findings += following
         guard findings.count > Self.mostFindings else { return }
         moreFindings += findings.count - Self.mostFindings
         findings.removeLast(findings.count - Self.mostFindings)
