@@ -29,6 +29,8 @@ public struct APIDependencies: Sendable {
     public var whyNotReady: @Sendable () async -> String?
     /// Which leases the instance holds; `nil` if it needs none.
     public var duties: @Sendable () -> InstanceDuties?
+    /// What of it stands still; sorted by service.
+    public var halts: @Sendable () async -> [InstanceHalt]
     /// More lines for `/metrics`.
     public var gauges: @Sendable () async -> [APIGauge]
 
@@ -40,6 +42,7 @@ public struct APIDependencies: Sendable {
         mint: @escaping @Sendable () -> Identifier, instance: String, port: Int? = nil,
         proofs: (any Proofs)? = nil, whyNotReady: @escaping @Sendable () async -> String? = { nil },
         duties: @escaping @Sendable () -> InstanceDuties? = { nil },
+        halts: @escaping @Sendable () async -> [InstanceHalt] = { [] },
         gauges: @escaping @Sendable () async -> [APIGauge] = { [] }
     ) {
         self.handler = handler
@@ -54,6 +57,7 @@ public struct APIDependencies: Sendable {
         self.proofs = proofs
         self.whyNotReady = whyNotReady
         self.duties = duties
+        self.halts = halts
         self.gauges = gauges
     }
 

@@ -12,7 +12,9 @@ struct OperationRoutes: Sendable {
         router.get("/healthz") { _, _ in "ok\n" }
         router.get("/readyz") { _, _ in
             if let why = await dependencies.whyNotReady() { throw APIProblem.notReady(why) }
-            return Response.json(Readiness(instance: dependencies.instance, duties: dependencies.duties()))
+            return Response.json(
+                Readiness(
+                    instance: dependencies.instance, duties: dependencies.duties(), halted: await dependencies.halts()))
         }
         router.get("/metrics") { _, _ in
             Response(
@@ -26,10 +28,11 @@ struct OperationRoutes: Sendable {
         let isReady = true
         let instance: String
         let duties: InstanceDuties?
+        let halted: [InstanceHalt]
 
         enum CodingKeys: String, CodingKey {
             case isReady = "ready"
-            case instance, duties
+            case instance, duties, halted
         }
     }
 

@@ -232,6 +232,21 @@ import Testing
         #expect(OwnHostMiddleware(port: 7070).isOwn(host) == isOwn)
     }
 
+    @Test func `an instance whose sealer stands still is ready, and says so`() async throws {
+        let halt = InstanceHalt(service: "sealer", reason: "the event at position 7 is gone; run `rollbook verify`")
+        var dependencies = Harness().dependencies
+        dependencies.halts = { [halt] }
+        struct Readiness: Decodable {
+            var ready: Bool
+            var halted: [InstanceHalt]
+        }
+        try await Application(router: buildAPI(dependencies)).test(.router) { client in
+            let readiness: Readiness = try await client.ask("/readyz")
+            #expect(readiness.ready)
+            #expect(readiness.halted == [halt])
+        }
+    }
+
     @Test func `health, readiness and numbers are told`() async throws {
         try await Harness().run { client in
             try await client.execute(uri: "/healthz", method: .get) { #expect($0.status == .ok) }
@@ -240,7 +255,7 @@ import Testing
                 #expect(
                     String(buffer: response.body)
                         == #"{"duties":{"cluster":"default","leases":["sealer"],"shards":64},"#
-                        + #""instance":"test","ready":true}"# + "\n")
+                        + #""halted":[],"instance":"test","ready":true}"# + "\n")
             }
             try await client.execute(uri: "/metrics", method: .get) { response in
                 let page = String(buffer: response.body)

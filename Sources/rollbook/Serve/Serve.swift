@@ -160,6 +160,7 @@ struct Serve: AsyncParsableCommand {
                             } catch { return "the ledger cannot be reached: \(error)" }
                         },
                         duties: { InstanceDuties(holder) },
+                        halts: { await InstanceHalt.all(sealer, projectors) },
                         gauges: {
                             let projections = await ProjectionGauges.read(projectors)
                             return await (sealer?.gauges() ?? []) + projections
