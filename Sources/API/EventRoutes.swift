@@ -119,34 +119,47 @@ struct EventRoutes: Sendable {
 
     /// Sends what there is, and then what comes; ends with a `problem` where events stand in an archive, or the log is
     /// not the one that was sent.
-    ///
-    /// A follower would wait there, and say nothing: it is only asked whether there is news.
     @concurrent private func follow(
         _ first: Page, after start: GlobalPosition, _ filter: EventFilter, _ writer: inout EventStreamReply.Writer
     ) async throws {
         var (place, next) = (start, first)
         while !Task.isShuttingDownGracefully {
-            if let last = next.events.last {
-                try await send(next.events, filter, &writer)
-                (place, next) = (last.position, Page(previous: last, events: []))
-            } else if await !hasNews(after: place) {
-                return
-            }
-            do { next = try await page(after: place, previous: next.previous) } catch let problem as APIProblem {
+            do {
+                if let last = next.events.last {
+                    try await send(next.events, filter, &writer)
+                    (place, next) = (last.position, Page(previous: last, events: []))
+                    next = try await page(after: place, previous: last)
+                    continue
+                }
+                try await send(newsAfter: &place, &next.previous, filter, &writer)
+                // It ended by itself: what is in the way is read there.
+                if Task.isShuttingDownGracefully || Task.isCancelled { return }
+                next = try await page(after: place, previous: next.previous)
+                if next.events.isEmpty { return }
+            } catch let problem as APIProblem {
                 return try await send(problem, &writer)
             } catch EventStoreFailure.archived(let words) {
                 return try await send(.store(.archived(words)), &writer)
-            } catch {
+            } catch is EventStoreFailure {
                 // What else there may be in the way, the follower gets over: it reads the same.
                 continue
             }
         }
     }
 
-    /// Returns when there are events after `place`; false when there will be none any more.
-    private func hasNews(after place: GlobalPosition) async -> Bool {
-        for await _ in store.follow(after: place, batchSize: Self.batch).cancelOnGracefulShutdown() { return true }
-        return false
+    /// Sends what comes after `place`, where `previous` stands, as long as it can be followed.
+    @concurrent private func send(
+        newsAfter place: inout GlobalPosition, _ previous: inout RecordedEvent?, _ filter: EventFilter,
+        _ writer: inout EventStreamReply.Writer
+    ) async throws {
+        var isKnown = false
+        for await batch in store.follow(after: place, batchSize: Self.batch).cancelOnGracefulShutdown() {
+            // From here on the follower itself looks whether the log is still the same.
+            if !isKnown, case .cutShort = try await store.end(ofFollowerAt: place, after: previous) { return }
+            isKnown = true
+            try await send(batch, filter, &writer)
+            if let last = batch.last { (place, previous) = (last.position, last) }
+        }
     }
 
     @concurrent private func send(_ problem: APIProblem, _ writer: inout EventStreamReply.Writer) async throws {

@@ -46,20 +46,58 @@ struct RolloutRoutes: Sendable {
             let name = try requests.name(context)
             _ = try Query(request, knows: [])
             let lookup = requests.dependencies.lookup
+            // Before the rollout: what comes after it is either read with it or followed.
+            let head = try await requests.dependencies.store.head()
             let reading = try await lookup.reading(name)
             guard reading.view != nil else { throw try await requests.unknown(name) }
             return EventStreamReply.response(request) { writer in
-                try await watch(reading, &writer)
+                try await watch(reading, after: head, &writer)
             }
         }
     }
 
-    /// Sends the view as it is, and then as it is after each append to the rollout's stream.
-    @concurrent private func watch(_ start: RolloutReading, _ writer: inout EventStreamReply.Writer) async throws {
-        var reading = start
+    /// Sends the view as it is, and then as it is after each append to the rollout's stream; ends with a `problem` where
+    /// it cannot go on.
+    @concurrent private func watch(
+        _ start: RolloutReading, after head: GlobalPosition, _ writer: inout EventStreamReply.Writer
+    ) async throws {
+        let store = requests.dependencies.store
+        var (reading, place) = (start, max(head, start.position))
         if let view = reading.view { try await writer.send(event: "rollout", id: nil, data: CanonicalJSON.text(view)) }
+        while true {
+            let last = try await follow(&reading, after: &place, &writer)
+            if Task.isShuttingDownGracefully || Task.isCancelled { return }
+            do {
+                switch try await store.end(ofFollowerAt: place, after: last) {
+                case nil: return  // Whoever comes again goes on.
+                case .cutShort(let found):
+                    throw APIProblem.otherLog(lastEvent: "\(last?.epoch ?? 1)-\(place)", found: found)
+                case .archived:
+                    // Archives keep the events of rollouts in the log, or else reading them says so.
+                    let (head, known) = (try await store.head(), reading.version)
+                    try await requests.dependencies.lookup.refresh(&reading)
+                    place = max(head, reading.position)
+                    guard reading.version > known, let view = reading.view else { continue }
+                    try await writer.send(event: "rollout", id: nil, data: CanonicalJSON.text(view))
+                }
+            } catch {
+                let problem = APIProblem(error).document
+                // What a repeat may get over ends the stream, and whoever comes again goes on.
+                guard !problem.retry else { return }
+                return try await writer.send(event: "problem", id: nil, data: CanonicalJSON.text(problem))
+            }
+        }
+    }
+
+    /// Sends the views that follow on `reading`, as long as the log can be followed after `place`.
+    ///
+    /// - Returns: The event at `place`; nil if nothing came.
+    @concurrent private func follow(
+        _ reading: inout RolloutReading, after place: inout GlobalPosition, _ writer: inout EventStreamReply.Writer
+    ) async throws -> RecordedEvent? {
         let size = 100
-        for await batch in requests.dependencies.store.follow(after: reading.position, batchSize: size)
+        var last: RecordedEvent?
+        for await batch in requests.dependencies.store.follow(after: place, batchSize: size)
             .cancelOnGracefulShutdown()
         {
             let news = batch.filter { $0.stream == reading.name.stream && $0.version > reading.version }
@@ -75,7 +113,10 @@ struct RolloutRoutes: Sendable {
                 try await writer.send(
                     event: "rollout", id: "\(recorded.epoch)-\(reading.position)", data: CanonicalJSON.text(view))
             }
+            last = batch.last
+            place = last?.position ?? place
         }
+        return last
     }
 
     private static func span(_ request: Request) throws(APIProblem) -> (PointInTime?, PointInTime?) {

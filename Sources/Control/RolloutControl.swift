@@ -132,15 +132,54 @@ public actor RolloutControl: Service {
     }
 
     private func followLog(after start: GlobalPosition) async {
-        for await batch in ports.store.follow(after: start, batchSize: 500) {
-            for recorded in batch {
-                guard let name = RolloutName(recorded.stream), isControlled(name),
-                    recorded.version > rollouts[name]?.version ?? .none
-                else { continue }
-                await catchUp(name, with: recorded)
+        var place = start
+        var last: RecordedEvent?
+        while !Task.isCancelled {
+            for await batch in ports.store.follow(after: place, batchSize: 500) {
+                for recorded in batch {
+                    guard let name = RolloutName(recorded.stream), isControlled(name),
+                        recorded.version > rollouts[name]?.version ?? .none
+                    else { continue }
+                    await catchUp(name, with: recorded)
+                }
+                if Task.isCancelled { return }
+                last = batch.last
+                place = last?.position ?? place
             }
-            if Task.isCancelled { return }
+            guard let next = await placeBeyondEnd(place, last) else { return }
+            (place, last) = (next, nil)
         }
+    }
+
+    /// From where the log is followed after that ended by itself; nil if it is not any more.
+    private func placeBeyondEnd(_ place: GlobalPosition, _ last: RecordedEvent?) async -> GlobalPosition? {
+        while !Task.isCancelled {
+            do {
+                switch try await ports.store.end(ofFollowerAt: place, after: last) {
+                case nil:
+                    await pause(.seconds(1))
+                    return place
+                case .cutShort(let found):
+                    logger.error(
+                        "the log was cut short and is not followed any more: start this instance again",
+                        metadata: ["ledger.position": "\(place)", "found": "\(found)"])
+                    return nil
+                case .archived(let words):
+                    // Archives keep the events of rollouts in the log: their streams are whole.
+                    logger.error(
+                        "the log goes on in an archive: every rollout is folded again, and followed from the log's end",
+                        metadata: ["ledger.position": "\(place)", "archive": "\(words)"])
+                    let head = await findHead()
+                    for shard in tenures.keys { tenures[shard]?.isTakenOver = false }
+                    gainBell?.yield()
+                    return head
+                }
+            } catch {
+                logger.warning("the log cannot be followed yet", metadata: ["error": "\(error)"])
+                await pause(.seconds(1))
+            }
+        }
+        return nil
     }
 
     private func catchUp(_ name: RolloutName, with recorded: RecordedEvent) async {

@@ -169,9 +169,11 @@ public protocol EventReader: Sendable {
 
 /// Follows the log.
 public protocol EventFollower: Sendable {
-    /// Every event after `after`, in order, each once, without end; heals from lost connections by itself.
+    /// Every event after `after`, in order, each once; heals from lost connections by itself.
     ///
-    /// Batches are never empty and hold at most `batchSize` events. Ends when the consuming task is cancelled.
+    /// Batches are never empty and hold at most `batchSize` events. Ends when the consuming task is cancelled, and where
+    /// nobody can go on: before events that stand in an archive, or when the log was cut short.
+    /// ``EventReader/end(ofFollowerAt:after:)`` says which.
     func follow(after: GlobalPosition, batchSize: Int) -> AsyncStream<[RecordedEvent]>
 }
 

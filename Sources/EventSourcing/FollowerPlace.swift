@@ -4,6 +4,7 @@ internal import Synchronization
 public final class FollowerPlace: Sendable {
     private let kept: Mutex<GlobalPosition>
     private let event = Mutex<Identifier?>(nil)
+    private let end = Mutex(false)
 
     /// Begins after `place`.
     public init(_ place: GlobalPosition) { kept = Mutex(place) }
@@ -12,6 +13,12 @@ public final class FollowerPlace: Sendable {
     public var lastEvent: Identifier? {
         get { event.withLock { $0 } }
         set { event.withLock { $0 = newValue } }
+    }
+
+    /// Whether the log had nothing after ``place`` when that was read.
+    public var isAtEnd: Bool {
+        get { end.withLock { $0 } }
+        set { end.withLock { $0 = newValue } }
     }
 
     /// The last position that was given out.

@@ -27,6 +27,9 @@ struct FollowerCommand: AsyncParsableCommand {
                 for await events in store.follow(after: place, batchSize: batch) {
                     journal.note(events.map { "\($0.position.value) \($0.event.id)" }, durably: true)
                 }
+                try Task.checkCancellation()
+                // What is in the way was logged; a follower that is not ended says so by its end.
+                throw ExitCode.failure
             }
             try await group.next()
         }

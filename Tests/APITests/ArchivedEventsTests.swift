@@ -131,24 +131,10 @@ extension TestClientProtocol {
 }
 
 /// A log of which a range stands in a file, or which is another one after the first page; its followers end at once.
-private struct AlteredStore: EventAppender, EventReader, EventFollower {
+private struct AlteredStore: ForwardingEventStore {
     let base: InMemoryEventStore
     var hole: ClosedRange<Int64>?
     var later: InMemoryEventStore?
-
-    func append(_ append: Append) async throws(EventStoreFailure) -> Appended { try await base.append(append) }
-
-    func receipt(
-        for command: Identifier, fingerprint: [UInt8]?, on stream: StreamName
-    ) async throws(EventStoreFailure) -> Appended? {
-        try await base.receipt(for: command, fingerprint: fingerprint, on: stream)
-    }
-
-    func read(
-        _ stream: StreamName, after: StreamVersion, limit: Int
-    ) async throws(EventStoreFailure) -> [RecordedEvent] {
-        try await base.read(stream, after: after, limit: limit)
-    }
 
     func readAll(
         after: GlobalPosition, before: GlobalPosition?, filter: EventFilter, backwards: Bool, limit: Int
@@ -160,12 +146,6 @@ private struct AlteredStore: EventAppender, EventReader, EventFollower {
             throw .archived("events stand in an archive: rollbook archive --bring-back ledger.jsonl.gz")
         }
         return page
-    }
-
-    func head() async throws(EventStoreFailure) -> GlobalPosition { try await base.head() }
-
-    func streams(in category: String) async throws(EventStoreFailure) -> [StreamName] {
-        try await base.streams(in: category)
     }
 
     func follow(after: GlobalPosition, batchSize: Int) -> AsyncStream<[RecordedEvent]> {

@@ -5,6 +5,7 @@ import Delivery
 import EventSourcing
 import Logging
 import Synchronization
+import TestKit
 
 /// Time that moves only when a test says so.
 final class ManualClock: ControlClock {
@@ -61,7 +62,7 @@ final class ManualClock: ControlClock {
 }
 
 /// A store that can be out of reach.
-final class FaultyStore: EventAppender, EventReader, EventFollower {
+final class FaultyStore: ForwardingEventStore {
     let base: InMemoryEventStore
     private enum Reach {
         case here
@@ -99,7 +100,7 @@ final class FaultyStore: EventAppender, EventReader, EventFollower {
         for continuation in waiting { continuation.resume() }
     }
 
-    private func check() async throws(EventStoreFailure) {
+    func admit() async throws(EventStoreFailure) {
         if reach.withLock({ if case .gone = $0 { true } else { false } }) { throw .unavailable("the database is gone") }
         await withCheckedContinuation { continuation in
             let answersNow = reach.withLock { reach in
@@ -112,48 +113,19 @@ final class FaultyStore: EventAppender, EventReader, EventFollower {
     }
 
     func append(_ append: Append) async throws(EventStoreFailure) -> Appended {
-        try await check()
+        try await admit()
         do throws(EventStoreFailure) { return try await base.append(append) } catch {
             if case .fenced = error { refused.withLock { $0 += 1 } }
             throw error
         }
     }
 
-    func receipt(
-        for command: Identifier, fingerprint: [UInt8]?, on stream: StreamName
-    ) async throws(EventStoreFailure) -> Appended? {
-        try await check()
-        return try await base.receipt(for: command, fingerprint: fingerprint, on: stream)
-    }
-
     func read(
         _ stream: StreamName, after: StreamVersion, limit: Int
     ) async throws(EventStoreFailure) -> [RecordedEvent] {
-        try await check()
+        try await admit()
         if damaged.withLock({ $0 == stream }) { throw .damaged("an event is missing") }
         return try await base.read(stream, after: after, limit: limit)
-    }
-
-    func readAll(
-        after: GlobalPosition, before: GlobalPosition?, filter: EventFilter, backwards: Bool, limit: Int
-    ) async throws(EventStoreFailure) -> [RecordedEvent] {
-        try await check()
-        return try await base.readAll(
-            after: after, before: before, filter: filter, backwards: backwards, limit: limit)
-    }
-
-    func head() async throws(EventStoreFailure) -> GlobalPosition {
-        try await check()
-        return try await base.head()
-    }
-
-    func streams(in category: String) async throws(EventStoreFailure) -> [StreamName] {
-        try await check()
-        return try await base.streams(in: category)
-    }
-
-    func follow(after: GlobalPosition, batchSize: Int) -> AsyncStream<[RecordedEvent]> {
-        base.follow(after: after, batchSize: batchSize)
     }
 }
 

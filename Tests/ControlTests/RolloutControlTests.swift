@@ -25,10 +25,11 @@ private struct Bench {
         handler = CommandHandler(store: store, mint: Minter(clock: clock).mint)
     }
 
-    func control() -> RolloutControl {
+    func control(following log: (any EventStore)? = nil) -> RolloutControl {
         RolloutControl(
             ports: RolloutControl.Ports(
-                store: store, handler: handler, workloads: workloads, router: router, sources: [metric], clock: clock,
+                store: log ?? store, handler: handler, workloads: workloads, router: router, sources: [metric],
+                clock: clock,
                 mint: Minter(clock: clock).mint),
             instance: "test", logger: Logger(label: "test") { _ in heard })
     }
@@ -120,6 +121,29 @@ private struct Bench {
             try await bench.until("in service") { isCompleted($0, times: 1) }
         }
         #expect(bench.messages.contains("rollout cannot be controlled"))
+    }
+
+    @Test func `a controller whose log goes on in an archive folds every rollout again and goes on behind it`()
+        async throws
+    {
+        let bench = Bench()
+        let log = ArchivingStore(bench.store.base)
+        try await bench.while_(bench.control(following: log)) {
+            let isFollowed = try await eventually { log.followers == 1 }
+            #expect(isFollowed)
+            try await bench.apply(tag: "1")
+            try await log.putAway()
+            try await bench.until("in service") { isCompleted($0, times: 1) }
+            let isTold = try await eventually { bench.messages.contains { $0.contains("goes on in an archive") } }
+            #expect(isTold)
+            // What comes afterwards is followed.
+            try await bench.apply(tag: "2")
+            _ = try await eventually(within: .seconds(60), every: .milliseconds(50)) {
+                bench.clock.advance(.seconds(2))
+                return isCompleted(try await bench.facts(), times: 2)
+            }
+            try await bench.until("second revision in service") { isCompleted($0, times: 2) }
+        }
     }
 
     @Test func `an abort does not wait behind a hung route call`() async throws {

@@ -53,7 +53,7 @@ import Transfer
     }
 
     @Test func `no half of an append is ever watched`() async throws {
-        let gate = GatedStore.Gate()
+        let gate = Gate()
         try await Self.withShop(store: { GatedStore(base: $0, gate: gate) }) { client, _ in
             let _: ApplyReply = try await client.post("/api/v1/apply", Self.manifest)
             var watched: [RolloutView] = []

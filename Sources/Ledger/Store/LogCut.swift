@@ -31,11 +31,6 @@ final class CutSign: Sendable {
     /// What was found first; nil if nothing was.
     var why: String? { kept.withLock { $0 } }
 
-    /// Keeps `cut`; false if one is known already.
-    func note(_ cut: LogCut) -> Bool {
-        kept.withLock { kept in
-            defer { kept = kept ?? cut.description }
-            return kept == nil
-        }
-    }
+    /// Keeps `cut`, unless one is known already.
+    func note(_ cut: LogCut) { kept.withLock { $0 = $0 ?? cut.description } }
 }

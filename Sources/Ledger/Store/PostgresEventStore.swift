@@ -35,7 +35,7 @@ public struct PostgresEventStore: EventStore, Service {
     /// How busy the appends are.
     public var appendLoad: AppendLoad { appender.load }
 
-    /// What a follower found that had read more than the log has now, or something else; `nil` if none did.
+    /// What a follower found, and ended, that had read more than the log has now, or something else; `nil` if none did.
     ///
     /// An instance that has seen this shows and decides what the log does not have: it is to be started again.
     public var whyCut: String? { cut.why }
@@ -233,18 +233,23 @@ public struct PostgresEventStore: EventStore, Service {
         return try EventRows.read(try await connection.query(EventRows.select(chosen, order: "e.version")))
     }
 
-    /// Waits for the next events after `cursor`; nil once the task is cancelled.
+    /// Waits for the next events after `cursor`; nil once the task is cancelled, or where nobody can go on.
     private func nextBatch(_ cursor: FollowerPlace, batchSize: Int) async -> [RecordedEvent]? {
         var failures = 0
         while !Task.isCancelled {
             let place = cursor.place
+            if cursor.isAtEnd {
+                // Nothing is asked for before there is news, or a second has passed.
+                cursor.isAtEnd = false
+                await waitForNews(beyond: place)
+                continue
+            }
             do {
                 let batch = try await events(after: cursor, limit: batchSize)
                 guard let first = batch.first, let last = batch.last else {
                     failures = 0
                     // More was heard of than there is, unless it has come meanwhile.
                     if signal.head > place { await lookAgain() }
-                    await waitForNews(beyond: place)
                     continue
                 }
                 guard first.position.value == place.value + 1, last.position.value == place.value + Int64(batch.count)
@@ -258,11 +263,15 @@ public struct PostgresEventStore: EventStore, Service {
                 return batch
             } catch {
                 guard !Task.isCancelled else { break }
+                if let why = whyEnded(error) {
+                    logger.error(
+                        "the ledger is followed no further",
+                        metadata: ["error": "\(why)", "ledger.position": "\(place)"])
+                    break
+                }
                 failures += 1
-                var level = BackOff.level(after: failures)
-                if let error = error as? LogCut, cut.note(error) { level = .error }
                 logger.log(
-                    level: level, "following the ledger failed, trying again",
+                    level: BackOff.level(after: failures), "following the ledger failed, trying again",
                     metadata: ["error": "\(error)", "ledger.position": "\(place)", "failures": "\(failures)"])
                 await BackOff.pause(after: failures)
             }
@@ -270,27 +279,32 @@ public struct PostgresEventStore: EventStore, Service {
         return nil
     }
 
+    /// What keeps a follower from going on, ever; nil if trying again can help.
+    private func whyEnded(_ error: any Error) -> String? {
+        switch error {
+        case let cut as LogCut:
+            self.cut.note(cut)
+            return cut.description
+        case EventStoreFailure.archived(let words): return words
+        default: return nil
+        }
+    }
+
     /// The next events after `cursor`, once it is sure that the one before them is still that which it has seen.
     ///
     /// A log that a restore or a failover has cut short grows again, with other events at the same positions: who went on
     /// there would miss some of them, and keep what never was.
-    /// - Throws: ``LogCut``; `EventStoreFailure`.
+    /// - Throws: ``LogCut``; `EventStoreFailure`, `.archived` if the very next one stands in an archive.
     private func events(after cursor: FollowerPlace, limit: Int) async throws -> [RecordedEvent] {
         let place = cursor.place
-        guard place > .start else {
-            return try await readAll(
-                after: place, before: nil, filter: EventFilter(), backwards: false, limit: limit)
-        }
+        guard place > .start else { return try await events(after: place, limit: limit, cursor) }
         let found: [RecordedEvent]
         do throws(EventStoreFailure) {
-            found = try await readAll(
-                after: GlobalPosition(place.value - 1), before: nil, filter: EventFilter(), backwards: false,
-                limit: limit + 1)
+            found = try await events(after: GlobalPosition(place.value - 1), limit: limit + 1, atLeast: 2, cursor)
         } catch {
             guard case .archived = error else { throw error }
             // It may be the one at the place alone that was put away.
-            found = try await readAll(
-                after: place, before: nil, filter: EventFilter(), backwards: false, limit: limit)
+            return try await events(after: place, limit: limit, cursor)
         }
         guard let last = found.first, last.position == place else {
             let head = try await head()
@@ -300,6 +314,24 @@ public struct PostgresEventStore: EventStore, Service {
         if let seen = cursor.lastEvent, seen != last.event.id { throw LogCut(place: place, seen: seen, last.event.id) }
         cursor.lastEvent = last.event.id
         return Array(found.dropFirst())
+    }
+
+    /// Up to `limit` events, or what there is of them before an archive; fails if that is less than `least`.
+    private func events(
+        after place: GlobalPosition, limit: Int, atLeast least: Int = 1, _ cursor: FollowerPlace
+    ) async throws(EventStoreFailure) -> [RecordedEvent] {
+        var wanted = limit
+        while true {
+            do throws(EventStoreFailure) {
+                let found = try await readAll(
+                    after: place, before: nil, filter: EventFilter(), backwards: false, limit: wanted)
+                cursor.isAtEnd = found.count < wanted
+                return found
+            } catch {
+                guard case .archived = error, wanted > least else { throw error }
+                wanted = max(least, wanted / 2)
+            }
+        }
     }
 
     private func reading<Value>(_ body: () async throws -> Value) async throws(EventStoreFailure) -> Value {

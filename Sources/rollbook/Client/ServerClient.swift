@@ -63,6 +63,7 @@ struct ServerClient: Sendable {
     /// Calls `each` with the rollout as it is and as it becomes, until it answers `false`.
     ///
     /// A connection that is lost is taken up again; `lost` is told each time.
+    /// - Throws: `ClientFailure`, with the problem if the server cannot go on.
     func watch(
         _ namespace: String, _ name: String, lost: (String) async -> Void,
         each: (RolloutView) async throws -> Bool
@@ -80,9 +81,14 @@ struct ServerClient: Sendable {
                 }
                 var events = ServerSentEvents()
                 for try await bytes in stream {
-                    for event in events.read(bytes) where event.name == "rollout" {
-                        hasSeen = true
-                        if try await !each(try read(event.data)) { return }
+                    for event in events.read(bytes) {
+                        switch event.name {
+                        case "rollout":
+                            hasSeen = true
+                            if try await !each(try read(event.data)) { return }
+                        case "problem": throw ClientFailure.problem(try read(event.data))
+                        default: continue
+                        }
                     }
                 }
                 await lost("the server ended the stream")

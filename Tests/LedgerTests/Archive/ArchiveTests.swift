@@ -164,17 +164,6 @@ import Transparency
         }
     }
 
-    @Test func `a follower goes on after an event that was archived, if nothing is missing behind it`() async throws {
-        try await withArchivable { bed in
-            _ = try await bed.archive(through: 48)
-            let gone = try #require(Set(1...48).subtracting(try await bed.positions()).max())
-            for await batch in bed.store.follow(after: GlobalPosition(gone), batchSize: 10) {
-                #expect(batch.map(\.position.value) == Array(gone + 1...gone + 10))
-                break
-            }
-        }
-    }
-
     @Test func `a page with a hole that no archive has any more is not given`() async throws {
         try await withArchivable { bed in
             let gone = try #require(try await bed.store.everything().dropFirst(20).first { $0.version.value > 3 })
