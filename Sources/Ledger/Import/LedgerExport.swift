@@ -18,9 +18,9 @@ public struct LedgerExport: Sendable {
     private let store: PostgresEventStore
     /// The log, or a table of its form.
     private let table: String
-    /// So many events are read at once at the most,
+    /// The most events that are read at once.
     private static let stride: Int64 = 16_384
-    /// and so many bytes of lines, but for the last event of them.
+    /// The most bytes of lines that are held at once, but for the last event of them.
     static let mostBytes = 4 << 20
 
     /// Reads through a store.
