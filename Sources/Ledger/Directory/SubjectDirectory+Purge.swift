@@ -11,7 +11,9 @@ extension SubjectDirectory {
             case session
             /// A prepared transaction; its name.
             case preparedTransaction
-            /// A replication slot that passes on what its replica still reads; its name.
+            /// A replica that passes on what is still read there (`hot_standby_feedback`); its name.
+            case replica
+            /// A replication slot that keeps what its replica still reads, or read last; its name.
             case replicationSlot
         }
 
@@ -28,7 +30,9 @@ extension SubjectDirectory {
             case .session: "session \(name) (\(detail)): let it finish, or SELECT pg_terminate_backend(\(name))"
             case .preparedTransaction:
                 "prepared transaction '\(name)' (\(detail)): COMMIT PREPARED or ROLLBACK PREPARED it"
-            case .replicationSlot: "replication slot \(name) (\(detail)): end the long transaction on its replica"
+            case .replica: "replica \(name) (\(detail)): end the long transaction there"
+            case .replicationSlot:
+                "replication slot \(name) (\(detail)): end the long transaction on its replica, or drop the slot if that is gone"
             }
         }
     }
@@ -88,7 +92,8 @@ extension SubjectDirectory {
         try await connection.query(
             """
             WITH mark AS (SELECT age(\(mark)::xid8::xid) AS age)
-            SELECT 'session', a.pid::text,
+            SELECT CASE a.backend_type WHEN 'walsender' THEN 'replica' ELSE 'session' END,
+                   CASE a.backend_type WHEN 'walsender' THEN a.application_name ELSE a.pid::text END,
                    concat_ws(', ', coalesce(nullif(a.application_name, ''), a.backend_type), a.state,
                              'in a transaction since ' || a.xact_start)
             FROM pg_stat_activity a, mark

@@ -103,6 +103,29 @@ import Testing
         }
     }
 
+    @Test func `a prepared transaction that keeps a key is named too`() async throws {
+        try await withTemporaryCluster(settings: .init(isDurable: false, extra: ["max_prepared_transactions": "2"])) {
+            cluster in
+            let configuration = try await cluster.start().configuration
+            _ = try await Migrator(folder: migrationsFolder).migrate(configuration)
+            let pool = PostgresPool(configuration, logger: silent)
+            let directory = SubjectDirectory(store: PostgresEventStore(pool: pool, logger: silent))
+            try await directory.describe(maria, details)
+            let other = try await PostgresConnection.connect(configuration)
+            try await other.script("BEGIN; CREATE TABLE left_behind (); PREPARE TRANSACTION 'left'")
+            _ = try await directory.erase(
+                maria, reason: "asked for it", order: SampleEvents.id(), at: SampleEvents.noon,
+                by: SampleEvents.event().actor)
+            let holders = try await directory.purge(patience: .zero)
+            #expect(holders.contains { $0.kind == .preparedTransaction && $0.name == "left" }, "\(holders)")
+            try await other.query("ROLLBACK PREPARED 'left'")
+            await other.close()
+            let left = try await directory.purge(patience: .seconds(60))
+            #expect(left == [])
+            await pool.close()
+        }
+    }
+
     @Test func `a sealed field that was changed, or moved to another subject, is not read`() async throws {
         try await withProofs { ledger in
             let directory = SubjectDirectory(store: ledger.store)
