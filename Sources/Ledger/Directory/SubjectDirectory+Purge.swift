@@ -92,13 +92,14 @@ extension SubjectDirectory {
         try await connection.query(
             """
             WITH mark AS (SELECT age(\(mark)::xid8::xid) AS age)
-            SELECT CASE a.backend_type WHEN 'walsender' THEN 'replica' ELSE 'session' END,
-                   CASE a.backend_type WHEN 'walsender' THEN a.application_name ELSE a.pid::text END,
+            SELECT CASE WHEN r.pid IS NULL THEN 'session' ELSE 'replica' END,
+                   CASE WHEN r.pid IS NULL THEN a.pid::text ELSE a.application_name END,
                    concat_ws(', ', coalesce(nullif(a.application_name, ''), a.backend_type), a.state,
                              'in a transaction since ' || a.xact_start)
-            FROM pg_stat_activity a, mark
+            FROM mark, pg_stat_activity a
+            LEFT JOIN pg_stat_replication r USING (pid)
             WHERE a.pid <> pg_backend_pid()
-              AND (a.datname = current_database() OR a.backend_type = 'walsender')
+              AND (a.datname = current_database() OR r.pid IS NOT NULL)
               AND a.pid NOT IN (SELECT v.pid FROM pg_stat_progress_vacuum v)
               AND (age(a.backend_xmin) >= mark.age OR age(a.backend_xid) >= mark.age
                    OR a.pid IN (
