@@ -506,21 +506,31 @@ end $$;
 
 -- Checkpoints -----------------------------------------------------------------------------------------------------
 
-create function move_checkpoint(
-    p_projection text, p_version int, p_from bigint, p_to bigint, p_event_id uuid, p_epoch int
-) returns boolean
-language sql volatile security definer set search_path = ledger, pg_temp as $$
-    with moved as (
+create function move_checkpoint(p_projection text, p_version int, p_from bigint, p_to bigint) returns boolean
+language plpgsql volatile security definer
+    set search_path = ledger, pg_temp
+    set plan_cache_mode = force_generic_plan as $$
+declare
+    v_event uuid;
+    v_epoch int;
+begin
+    select e.event_id, e.epoch into v_event, v_epoch from event e where e."position" = p_to;
+    if not found then
+        raise exception 'the log has no event at position %', p_to using errcode = 'no_data_found';
+    end if;
+    if p_from = 0 then
         insert into checkpoint as c (projection, version, "position", event_id, epoch)
-        select p_projection, p_version, p_to, p_event_id, p_epoch
-         where p_from = 0 or exists (
-               select from checkpoint k where k.projection = p_projection)
+        values (p_projection, p_version, p_to, v_event, v_epoch)
             on conflict (projection) do update
            set "position" = excluded."position", event_id = excluded.event_id, epoch = excluded.epoch
-         where c.version = p_version and c."position" = p_from
-        returning 1)
-    select exists (select from moved)
-$$;
+         where c.version = p_version and c."position" = 0;
+    else
+        update checkpoint c
+           set "position" = p_to, event_id = v_event, epoch = v_epoch
+         where c.projection = p_projection and c.version = p_version and c."position" = p_from;
+    end if;
+    return found;
+end $$;
 comment on function move_checkpoint is 'Moves a checkpoint that stands at p_from; false if it stands elsewhere.';
 
 create function reset_checkpoint(p_projection text, p_version int) returns void

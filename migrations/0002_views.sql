@@ -15,6 +15,22 @@ create table projection (
 comment on table projection is 'The generation of each projection''s tables. Its checkpoint stands in ledger.checkpoint.';
 insert into projection values ('audit-entry', 1), ('rollout', 1);
 
+create function begin_batch(
+    p_projection text, p_generation int, p_version int, p_from bigint, p_to bigint
+) returns void
+language plpgsql volatile set search_path = views, pg_temp as $$
+begin
+    perform from projection p where p.name = p_projection and p.generation = p_generation for key share;
+    if not found or not ledger.move_checkpoint(p_projection, p_version, p_from, p_to) then
+        raise exception 'projection % is not at position % of generation %', p_projection, p_from, p_generation
+            using errcode = 'RB001';
+    end if;
+    -- No flush of its own: rows and checkpoint would be lost together, and are made again.
+    perform set_config('synchronous_commit', 'off', true);
+end $$;
+comment on function begin_batch is
+    'Begins a transaction that projects: holds the tables against a rebuild and moves the checkpoint, or fails with RB001.';
+
 create table rebuild (
     projection text collate "C" primary key references projection,
     generation int not null,
@@ -89,7 +105,7 @@ create table rollout_summary_1 (
     version bigint not null,
     "position" bigint not null,
     constraint rollout_summary_1_pkey primary key (cluster, namespace, name)
-);
+) with (fillfactor = 50);   -- rows change often: room for the next version of one in the same page
 create view rollout_summary as select * from rollout_summary_1;
 comment on view rollout_summary is 'One row for each rollout, as of the event at its position; images are JSON.';
 

@@ -15,22 +15,18 @@ struct AppendScenario {
     func run() async throws {
         try await bed.script(RawInserts.schema)
         let raw = try RawInserts(bed.owner)
-        let peak = try await bed.withStore { store in
+        try await bed.withStore { store in
             let streams = try await Self.opened(store)
-            var peak = 0.0
-            for callers in plan.callers { peak = max(peak, try await measure(callers, raw, store, streams)) }
-            return peak
+            for callers in plan.callers { try await measure(callers, raw, store, streams) }
         }
         try await bed.script("DROP SCHEMA bench CASCADE")
-        try await HalfLoad(bed: bed, plan: plan, peak: peak).run()
+        try await HalfLoad(bed: bed, plan: plan).run()
         try await OrderPrice(bed: bed, plan: plan).run()
     }
 
-    /// - Returns: Appends a second.
-
     private func measure(
         _ callers: Int, _ raw: RawInserts, _ store: PostgresEventStore, _ streams: [BenchStream]
-    ) async throws -> Double {
+    ) async throws {
         var (rates, baselines, ratios): ([Double], [Double], [Double]) = ([], [], [])
         var durations: [Duration] = []
         var peak = 0.0
@@ -55,15 +51,13 @@ struct AppendScenario {
                     / (SELECT max(last_position) FROM ledger.append_batch))::float8
             FROM ledger.event_partition
             """)
-        let rate = Percentiles.median(rates.sorted()).rounded()
         try Figures(
-            scenario: "append", callers: callers, rate: rate,
+            scenario: "append", callers: callers, rate: Percentiles.median(rates.sorted()).rounded(),
             against: "single-row prepared INSERT on as many connections",
             baseline: Percentiles.median(baselines.sorted()).rounded(), ratio: Figures.Spread(ratios),
             p50_ms: Percentiles.milliseconds(durations, at: 0.5), p99_ms: Percentiles.milliseconds(durations, at: 0.99),
             bytes_per_row: bytes.rounded(), peak_mib: peak, settings: bed.settings
         ).say()
-        return rate
     }
 
     /// Streams with one event each, and their versions.

@@ -1,6 +1,7 @@
 import EventSourcing
 import Foundation
 import Ledger
+import Synchronization
 
 /// From an append until its event is in the rows of each read model, at a steady rate.
 struct FollowScenario {
@@ -14,28 +15,27 @@ struct FollowScenario {
         let tale = try await BenchTale.told(atLeast: 800)
         try await bed.withStore { store in
             let projectors = Projector.all(store: store, logger: BenchBed.logger)
+            var watched: [(name: String, arrivals: Arrivals)] = []
             var services: [@Sendable () async throws -> Void] = [{ try await store.run() }]
-            for projector in projectors { services.append { try await projector.run() } }
+            for projector in projectors {
+                let arrivals = Arrivals()
+                watched.append((await projector.name, arrivals))
+                services.append { try await projector.run() }
+                services.append { try await arrivals.watch(projector) }
+            }
+            let all = watched
             try await Services.during(services) {
-                var names: [String] = []
-                for projector in projectors { names.append(await projector.name) }
-                let projected = names.map { _ in Durations() }
                 let streams = LivingStreams(Self.rollouts, tale)
                 let duration = plan.duration * Double(plan.rounds)
                 let appended = try await SteadyLoad.run(Self.rate, for: duration, to: streams, through: store) {
                     answer, due in
-                    try await withThrowingDiscardingTaskGroup { group in
-                        for (index, projector) in projectors.enumerated() {
-                            group.addTask {
-                                try await projector.waitUntil(answer.position)
-                                projected[index].add(ContinuousClock.now - due)
-                            }
-                        }
-                    }
+                    for (_, arrivals) in all { arrivals.expect(answer.position, due: due) }
                 }
+                let head = try await store.head()
+                for projector in projectors { try await projector.waitUntil(head) }
                 try say("acknowledged", appended)
-                for (name, durations) in zip(names, projected) {
-                    try say("projected, \(name)", durations.all)
+                for (name, arrivals) in all {
+                    try say("projected, \(name)", try await arrivals.durations(upTo: head))
                 }
             }
         }
@@ -48,6 +48,54 @@ struct FollowScenario {
             scenario: "follow", what: what, rate: Self.rate, p50_ms: p50, p99_ms: p99, events: durations.count,
             settings: bed.settings
         ).say()
+    }
+}
+
+/// When events came to be in a projector's rows.
+///
+/// One look at each of its transactions, whatever the number of events: what measures is to cost little beside what is
+/// measured.
+private final class Arrivals: Sendable {
+    private struct State {
+        var place = GlobalPosition.start
+        var expected: [(position: GlobalPosition, due: ContinuousClock.Instant)] = []
+        var durations: [Duration] = []
+    }
+
+    private let state = Mutex(State())
+    private let reached = HeadSignal()
+
+    /// An event that was acknowledged; it may be in the rows already.
+    func expect(_ position: GlobalPosition, due: ContinuousClock.Instant) {
+        state.withLock { state in
+            if position <= state.place {
+                state.durations.append(ContinuousClock.now - due)
+            } else {
+                state.expected.append((position, due))
+            }
+        }
+    }
+
+    /// Looks after each transaction, until the task is cancelled.
+    func watch(_ projector: Projector) async throws {
+        var place = await projector.position
+        while true {
+            try await projector.waitUntil(GlobalPosition(place.value + 1))
+            place = await projector.position
+            let now = ContinuousClock.now
+            state.withLock { state in
+                state.place = place
+                state.durations += state.expected.filter { $0.position <= place }.map { now - $0.due }
+                state.expected.removeAll { $0.position <= place }
+            }
+            reached.raise(to: place)
+        }
+    }
+
+    /// From when each event was due until it was in the rows, once `head` is in them.
+    func durations(upTo head: GlobalPosition) async throws -> [Duration] {
+        await reached.wait(beyond: GlobalPosition(head.value - 1))
+        return state.withLock { $0.durations }
     }
 }
 

@@ -4,19 +4,20 @@ import Ledger
 import Synchronization
 import Transparency
 
-/// Appends at half of the peak rate, alone and with the sealer, the projectors and a follower beside them: what these
-/// cost the appends, and how far they fall behind.
+/// Appends at half of the peak rate, alone and with the sealer, projectors and a follower beside them: what these cost
+/// the appends, and how far they fall behind.
 struct HalfLoad {
     let bed: BenchBed
     let plan: BenchPlan
-    /// Appends a second, at the most that was measured.
-    let peak: Double
 
     private static let rollouts = 2000
+    private static let callers = 256
+    /// More appends a second than half of the peak is anywhere.
+    private static let mostRate = 25_000.0
     private let key: SigningKey
 
-    init(bed: BenchBed, plan: BenchPlan, peak: Double) throws {
-        (self.bed, self.plan, self.peak) = (bed, plan, peak)
+    init(bed: BenchBed, plan: BenchPlan) throws {
+        (self.bed, self.plan) = (bed, plan)
         guard let key = SigningKey(generatedFor: "bench.example.com/log") else {
             throw BenchFailure("no key could be made")
         }
@@ -24,32 +25,44 @@ struct HalfLoad {
     }
 
     func run() async throws {
-        let rate = (peak / 2).rounded()
         let duration = plan.duration * 4
         // Each life is longer than what is appended to it.
         let tale = try await BenchTale.told(
-            atLeast: Int(rate * duration.seconds * Double(2 * plan.rounds)) / Self.rollouts + 200)
+            atLeast: Int(Self.mostRate * duration.seconds * Double(3 * plan.rounds + 2)) / Self.rollouts)
         try await bed.withStore { store in
             let streams = LivingStreams(Self.rollouts, tale)
-            _ = try await SteadyLoad.run(rate, for: duration / 4, to: streams, through: store)
-            var (alone, beside): ([Duration], [Duration]) = ([], [])
-            let lags = LagWatch()
+            // The peak of these events, not of others: what they weigh decides.
+            _ = try await streams.rush(Self.callers, for: plan.duration, through: store)
+            try await bed.script("CHECKPOINT")
+            let rate = (try await streams.rush(Self.callers, for: duration, through: store) / 2).rounded()
+            var durations = [[Duration]](repeating: [], count: 1 + Company.allCases.count)
+            let lags = Company.allCases.map { _ in LagWatch() }
             for round in 1...plan.rounds {
                 try await bed.script("CHECKPOINT")
-                alone += try await SteadyLoad.run(rate, for: duration, to: streams, through: store)
-                try await bed.script("CHECKPOINT")
-                beside += try await withReaders(store, lags) {
-                    try await SteadyLoad.run(rate, for: duration, to: streams, through: store)
+                durations[0] += try await SteadyLoad.run(rate, for: duration, to: streams, through: store)
+                for (index, company) in Company.allCases.enumerated() {
+                    try await bed.script("CHECKPOINT")
+                    durations[index + 1] += try await with(company, store, lags[index]) { duration in
+                        try await SteadyLoad.run(rate, for: duration, to: streams, through: store)
+                    }
                 }
+                let p99 = durations.map { "\(Percentiles.milliseconds($0, at: 0.99) ?? 0)" }.joined(separator: ", ")
                 Progress.say(
-                    "  half of the peak, round \(round): \(Int(rate))/s, p99 "
-                        + "\(Percentiles.milliseconds(beside, at: 0.99) ?? 0) ms against "
-                        + "\(Percentiles.milliseconds(alone, at: 0.99) ?? 0) ms alone; lags \(lags.seconds)")
+                    "  half of the peak, round \(round): \(Int(rate))/s, p99 in ms alone and beside readers \(p99); "
+                        + "lags \(lags.map(\.seconds))")
             }
-            try say("half of the peak rate, alone", rate, alone, nil)
-            try say(
-                "half of the peak rate, with sealer, projectors and a follower", rate, beside, lags.seconds)
+            try say("half of the peak rate, alone", rate, durations[0], nil)
+            for (index, company) in Company.allCases.enumerated() {
+                try say(
+                    "half of the peak rate, with \(company.rawValue)", rate, durations[index + 1], lags[index].seconds)
+            }
         }
+    }
+
+    /// Who reads beside the appends.
+    private enum Company: String, CaseIterable {
+        case projector = "sealer, projector of rollouts and a follower"
+        case auditIndex = "those and the audit index"
     }
 
     private func say(_ what: String, _ rate: Double, _ durations: [Duration], _ lags: [String: Double]?) throws {
@@ -59,15 +72,19 @@ struct HalfLoad {
         ).say()
     }
 
-    /// Runs `body` with all that reads beside it, once it has caught up.
-    private func withReaders(
-        _ store: PostgresEventStore, _ lags: LagWatch, _ body: () async throws -> [Duration]
+    /// Runs `body` with all that reads beside it, once they have caught up and hold what they need of each rollout.
+    private func with(
+        _ company: Company, _ store: PostgresEventStore, _ lags: LagWatch,
+        _ body: (Duration) async throws -> [Duration]
     ) async throws -> [Duration] {
-        let projectors = Projector.all(store: store, logger: BenchBed.logger)
+        var projectors: [Projector] = []
         var places: [(name: String, position: @Sendable () async -> GlobalPosition)] = []
-        for projector in projectors {
+        for projector in Projector.all(store: store, logger: BenchBed.logger) {
+            let name = await projector.name
+            if company == .projector, name != "rollout" { continue }
             try await projector.catchUp()
-            places.append((await projector.name, { await projector.position }))
+            projectors.append(projector)
+            places.append((name, { await projector.position }))
         }
         let sealer = Sealer(store: store, signer: key, logger: BenchBed.logger)
         while try await sealer.seal() > 0 {}
@@ -76,7 +93,7 @@ struct HalfLoad {
         places.append(("follower", { follower.position }))
         let watched = places
         var services: [@Sendable () async throws -> Void] = [
-            { try await store.run() }, { try await sealer.run() }, { try await lags.run(store, watched) },
+            { try await store.run() }, { try await sealer.run() },
         ]
         services.append {
             for await batch in store.follow(after: follower.position, batchSize: 1000) {
@@ -85,7 +102,14 @@ struct HalfLoad {
         }
         for projector in projectors { services.append { try await projector.run() } }
         var durations: [Duration] = []
-        try await Services.during(services) { durations = try await body() }
+        try await Services.during(services) {
+            _ = try await body(plan.duration)
+            let head = try await store.head()
+            for projector in projectors { try await projector.waitUntil(head) }
+            try await Services.during([{ try await lags.run(store, watched) }]) {
+                durations = try await body(plan.duration * 4)
+            }
+        }
         return durations
     }
 }

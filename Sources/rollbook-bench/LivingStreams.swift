@@ -65,6 +65,27 @@ final class LivingStreams: Sendable {
         return appended
     }
 
+    /// Appends as fast as `callers` can, each one event after the other.
+    ///
+    /// - Returns: Appends a second.
+    func rush(_ callers: Int, for duration: Duration, through store: PostgresEventStore) async throws -> Double {
+        let end = ContinuousClock.now + duration
+        let count = try await withThrowingTaskGroup(of: Int.self) { group in
+            for _ in 0..<callers {
+                group.addTask {
+                    var count = 0
+                    while ContinuousClock.now < end {
+                        _ = try await self.append(through: store)
+                        count += 1
+                    }
+                    return count
+                }
+            }
+            return try await group.reduce(0, +)
+        }
+        return Double(count) / duration.seconds
+    }
+
     /// - Throws: `CancellationError`.
     private func take() async throws -> Int {
         let id = state.withLock { state -> UInt64 in
@@ -130,7 +151,7 @@ enum SteadyLoad {
     /// - Returns: From when each was due until it was acknowledged, without a first tenth of the time.
     static func run(
         _ rate: Double, for duration: Duration, to streams: LivingStreams, through store: PostgresEventStore,
-        _ appended: @escaping @Sendable (Appended, ContinuousClock.Instant) async throws -> Void = { _, _ in }
+        _ appended: @escaping @Sendable (Appended, ContinuousClock.Instant) -> Void = { _, _ in }
     ) async throws -> [Duration] {
         let durations = Durations()
         let begin = ContinuousClock.now
@@ -139,21 +160,23 @@ enum SteadyLoad {
             var sent = 0
             while true {
                 let now = ContinuousClock.now
-                let wanted = Int(min(now - begin, duration).seconds * rate)
+                // Those that are due by now; the first at once.
+                let wanted = Int(min(now - begin, duration).seconds * rate) + 1
                 while sent < wanted {
                     let due = begin + .seconds(Double(sent) / rate)
                     group.addTask {
                         let answer = try await streams.append(through: store)
                         if due >= counted {
                             durations.add(ContinuousClock.now - due)
-                            try await appended(answer, due)
+                            appended(answer, due)
                         }
                     }
                     sent += 1
                 }
                 if now - begin >= duration { return }
                 // The clock that the rate is kept by.
-                try await Task.sleep(until: now + .milliseconds(1), tolerance: .zero, clock: .continuous)
+                let next = max(begin + .seconds(Double(sent) / rate), now + .milliseconds(0.5))
+                try await Task.sleep(until: next, tolerance: .zero, clock: .continuous)
             }
         }
         return durations.all

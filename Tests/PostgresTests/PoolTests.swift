@@ -1,9 +1,29 @@
+import Foundation
 import Postgres
 import Synchronization
 import TestKit
 import Testing
 
 @Suite struct PoolTests {
+    @Test func `what a body does between its statements is done on the connection's thread`() async throws {
+        try await withTemporaryPool(connections: 2) { pool in
+            let threads = try await pool.onConnection { connection in
+                var threads = [await connection.ownThread()]
+                for _ in 0..<20 {
+                    try await connection.query("SELECT 1")
+                    threads.append(await currentThread())
+                }
+                return threads
+            }
+            #expect(Set(threads).count == 1)
+            await #expect(throws: PostgresError.self) {
+                try await pool.onConnection { try await $0.query("SELECT pg_terminate_backend(pg_backend_pid())") }
+            }
+            #expect(pool.load.lent == 0 && pool.load.idle == 0)
+            #expect(try await pool.query("SELECT 2").single().get(0, as: Int.self) == 2)
+        }
+    }
+
     @Test func `two hundred callers share eight connections while backends are killed at random`() async throws {
         try await withTemporaryPool(connections: 8) { pool in
             try await pool.query("CREATE TABLE done (caller int, round int, PRIMARY KEY (caller, round))")
@@ -159,4 +179,11 @@ private final class Counter: Sendable {
     private let value = Mutex(0)
     var count: Int { value.withLock { $0 } }
     func add() { value.withLock { $0 += 1 } }
+}
+
+/// The thread that a task goes on with.
+private func currentThread() async -> UInt { UInt(pthread_self()) }
+
+extension PostgresConnection {
+    fileprivate func ownThread() -> UInt { UInt(pthread_self()) }
 }

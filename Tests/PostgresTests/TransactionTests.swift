@@ -30,6 +30,68 @@ private struct Stop: Error {}
         }
     }
 
+    @Test func `a transaction of two round trips is kept whole, or not at all`() async throws {
+        try await withTemporaryPool(connections: 1) { pool in
+            try await pool.query("CREATE TABLE t (n int PRIMARY KEY, CHECK (n > 0))")
+            try await pool.onConnection { connection in
+                try await connection.transaction(opening: ["INSERT INTO t VALUES (1) RETURNING n", "SELECT 7"]) {
+                    _, opened in
+                    let given = try opened.map { try $0.single().get(0, as: Int.self) }
+                    #expect(given == [1, 7])
+                    return ["INSERT INTO t VALUES (2)", "INSERT INTO t VALUES (3)"]
+                }
+                // Nothing to say at the end.
+                try await connection.transaction(opening: ["INSERT INTO t VALUES (4)"]) { _, _ in [] }
+            }
+            // What goes wrong at its beginning, in between, at its end, and at COMMIT itself.
+            await expect(.uniqueViolation) {
+                try await pool.onConnection { connection in
+                    try await connection.transaction(opening: ["INSERT INTO t VALUES (5)", "INSERT INTO t VALUES (1)"])
+                    {
+                        _, _ in
+                        Issue.record("the body ran after a failure")
+                        return []
+                    }
+                }
+            }
+            await #expect(throws: Stop.self) {
+                try await pool.onConnection { connection in
+                    try await connection.transaction(opening: ["INSERT INTO t VALUES (5)"]) { _, _ in throw Stop() }
+                }
+            }
+            await expect(.checkViolation) {
+                try await pool.onConnection { connection in
+                    try await connection.transaction(opening: ["INSERT INTO t VALUES (5)"]) { _, _ in
+                        ["INSERT INTO t VALUES (6)", "INSERT INTO t VALUES (0)", "INSERT INTO t VALUES (7)"]
+                    }
+                }
+            }
+            try await pool.query("CREATE TABLE late (n int REFERENCES t DEFERRABLE INITIALLY DEFERRED)")
+            await expect(.foreignKeyViolation) {
+                try await pool.onConnection { connection in
+                    try await connection.transaction(opening: ["INSERT INTO t VALUES (5)"]) { _, _ in
+                        ["INSERT INTO late VALUES (99)"]
+                    }
+                }
+            }
+            let kept = try await pool.query("SELECT n FROM t ORDER BY n").map { try $0.get("n", as: Int.self) }
+            #expect(kept == [1, 2, 3, 4])
+            // The one connection is still good: nothing was left open on it.
+            #expect(pool.load.idle == 1)
+        }
+    }
+
+    @Test func `inside another transaction it is refused`() async throws {
+        try await withTemporaryPool(connections: 1) { pool in
+            try await pool.transaction { connection in
+                let nested = await #expect(throws: PostgresError.self) {
+                    try await connection.transaction(opening: ["SELECT 1"]) { _, _ in [] }
+                }
+                #expect(nested?.code == .invalidUse)
+            }
+        }
+    }
+
     @Test func `a transaction inside a transaction is refused; a savepoint is undone alone`() async throws {
         try await withTemporaryPool(connections: 1) { pool in
             try await pool.query("CREATE TABLE t (n int)")

@@ -23,11 +23,9 @@ struct AuditEntries: ReadModel {
     /// Events in one transaction of a rebuild.
     private static let fillSize = 50_000
 
-    mutating func project(
-        _ range: PositionRange, into generation: Int, through connection: PostgresConnection
-    ) async throws {
+    func opening(_ range: PositionRange, into generation: Int) -> [SQL] {
         let reasons = AuditReason.fields
-        let row = try await connection.query(
+        return [
             """
             WITH reason (type, field, other) AS (
                 SELECT * FROM unnest(\(reasons.map(\.type)), \(reasons.map(\.field)), \(reasons.map(\.other)))
@@ -54,10 +52,17 @@ struct AuditEntries: ReadModel {
             FROM entry
             JOIN ledger.event_type t USING (type_id)
             """
-        ).single()
+        ]
+    }
+
+    mutating func project(
+        _ range: PositionRange, _ opened: [PostgresResult], into generation: Int, through connection: PostgresConnection
+    ) async throws -> [SQL] {
+        guard let row = try opened.first?.single() else { return [] }
         // An event of a rollout whose type this build does not know; what was written goes with the transaction.
         if let unknown = try row.get(1, as: Int64?.self) { throw try await Self.unknown(unknown, through: connection) }
         try range.check(rows: try row.get(0))
+        return []
     }
 
     mutating func fill(_ shadow: ShadowTables) async throws {

@@ -30,21 +30,23 @@ struct CheckpointRow: Sendable, Equatable {
             epoch: try row.get(4), generation: try row.get(0), isOfThisLog: try row.get(5))
     }
 
-    /// Holds the projection's tables against a rebuild (`isExclusive`: against everybody) until the transaction's end,
-    /// and answers their generation.
+    /// Holds the projection's tables against everybody who writes until the transaction's end, and answers their
+    /// generation.
     ///
     /// The first thing that a writer does; the checkpoint comes next, then the tables: so nobody waits in a circle.
-    static func hold(
-        _ projection: String, isExclusive: Bool, through connection: PostgresConnection
-    ) async throws -> Int {
-        try await connection.query(holding(projection, isExclusive: isExclusive)).single().get(0)
+    static func hold(_ projection: String, through connection: PostgresConnection) async throws -> Int {
+        try await connection.query("SELECT generation FROM views.projection WHERE name = \(projection) FOR UPDATE")
+            .single().get(0)
     }
 
-    /// The statement that holds the tables, and gives their generation.
-    static func holding(_ projection: String, isExclusive: Bool) -> SQL {
+    /// The statement with which a transaction begins that projects `range` into the tables of `generation`: it holds them
+    /// against a rebuild, and moves the checkpoint.
+    ///
+    /// It fails with ``Postgres/SQLState/overtaken`` if somebody else has moved the checkpoint or turned the tables over.
+    static func begin(_ model: any ReadModel, over range: PositionRange, into generation: Int) -> SQL {
         """
-        SELECT generation FROM views.projection WHERE name = \(projection)
-        FOR \(isExclusive ? "UPDATE" as SQL : "KEY SHARE")
+        SELECT views.begin_batch(
+            \(model.name), \(Int32(generation)), \(Int32(model.version)), \(range.after.value), \(range.through.value))
         """
     }
 
@@ -52,27 +54,16 @@ struct CheckpointRow: Sendable, Equatable {
     static func move(
         _ model: any ReadModel, over range: PositionRange, through connection: PostgresConnection
     ) async throws -> Bool {
-        try moved(try await connection.query(moving(model, over: range)), range)
+        try await connection.query(
+            """
+            SELECT ledger.move_checkpoint(
+                \(model.name), \(Int32(model.version)), \(range.after.value), \(range.through.value))
+            """
+        ).single().get(0)
     }
+}
 
-    /// The statement that moves the checkpoint, to be read by ``moved(_:_:)``.
-    ///
-    /// No flush of its own: rows and checkpoint would be lost together, and are made again.
-    static func moving(_ model: any ReadModel, over range: PositionRange) -> SQL {
-        """
-        SELECT ledger.move_checkpoint(\(model.name), \(Int32(model.version)), \(range.after.value), e.position,
-                   e.event_id, e.epoch),
-               set_config('synchronous_commit', 'off', true)
-        FROM ledger.event e
-        WHERE e.position = \(range.through.value)
-        """
-    }
-
-    /// Whether the checkpoint was moved; false if it stands elsewhere.
-    static func moved(_ result: PostgresResult, _ range: PositionRange) throws -> Bool {
-        guard let row = try result.optional() else {
-            throw PostgresError(.decoding, "the log has no event at position \(range.through)")
-        }
-        return try row.get(0)
-    }
+extension SQLState {
+    /// RB001, of our own: `views.begin_batch` found the checkpoint or the tables' generation elsewhere.
+    static let overtaken: SQLState = "RB001"
 }

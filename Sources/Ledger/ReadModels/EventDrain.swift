@@ -30,6 +30,47 @@ struct EventDrain: Sendable {
             """
     }
 
+    /// As ``copy(from:where:orderedBy:passingOver:)`` of the events in `range`, in their order, for a plain query.
+    static func query(_ range: PositionRange, passingOver passedOver: [Int32]) -> SQL {
+        """
+        SELECT e.position, e.stream_id, e.version, e.type_id, e.actor_id, e.occurred_at, e.recorded_at,
+               CASE WHEN e.type_id = ANY (\(passedOver)) THEN NULL ELSE e.data END
+        FROM ledger.event e
+        WHERE e.position > \(range.after.value) AND e.position <= \(range.through.value)
+        ORDER BY e.position
+        """
+    }
+
+    /// Takes the rows of a ``query(_:passingOver:)``.
+    init(_ result: PostgresResult) throws {
+        var copy = ByteWriter(capacity: result.count * 512)
+        var rows: [Int] = []
+        rows.reserveCapacity(result.count)
+        for row in result {
+            rows.append(copy.bytes.count)
+            copy.int16(8)
+            for column in 0..<3 {
+                copy.int32(8)
+                copy.int64(try row.get(column))
+            }
+            for column in 3..<5 {
+                copy.int32(4)
+                copy.int32(try row.get(column))
+            }
+            for column in 5..<7 {
+                copy.int32(8)
+                copy.int64(try row.get(column, as: PostgresInstant.self).microsecondsSince2000)
+            }
+            if let data = try row.get(7, as: String?.self) {
+                copy.counted { $0.utf8(data) }
+            } else {
+                copy.int32(-1)
+            }
+        }
+        bytes = copy.bytes
+        self.rows = rows
+    }
+
     /// Finds the rows in what COPY gave.
     init(_ bytes: [UInt8]) throws {
         var rows: [Int] = []

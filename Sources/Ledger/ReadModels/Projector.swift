@@ -11,8 +11,11 @@ public actor Projector: Service {
     /// How many events are projected in one transaction at the most.
     public static let largestBatch = 5000
 
+    /// How long events gather at the least while they come one after the other: a transaction for two or three of them
+    /// costs as much as one for twenty.
+    private static let leastGathering = Duration.milliseconds(2)
     /// How long events gather at the most before they are projected.
-    private static let longestGathering = Duration.milliseconds(25)
+    private static let longestGathering = Duration.milliseconds(250)
     /// A batch of so many is a sign of load.
     private static let manyEvents = 100
 
@@ -128,7 +131,7 @@ public actor Projector: Service {
             try await take(range, from: place)
             let end = ContinuousClock.now
             let share = min(1, Double(range.count) / Double(Self.manyEvents))
-            nextBatch = end + min((end - begun) * (0.5 + 2.5 * share), Self.longestGathering)
+            nextBatch = end + max(Self.leastGathering, min((end - begun) * (0.5 + 2.5 * share), Self.longestGathering))
             isFollowing = range.through == head
         }
     }
@@ -149,7 +152,7 @@ public actor Projector: Service {
     public func reset() async throws {
         let model = model
         try await store.pool.transaction { connection in
-            let generation = try await CheckpointRow.hold(model.name, isExclusive: true, through: connection)
+            let generation = try await CheckpointRow.hold(model.name, through: connection)
             try await connection.query("SELECT ledger.reset_checkpoint(\(model.name), \(Int32(model.version)))")
             for table in model.tables { try await connection.query("TRUNCATE \(table.of(generation))") }
         }
@@ -186,16 +189,13 @@ public actor Projector: Service {
             // Taken out and put back, so that what it keeps has one owner and is changed in place.
             var working = model
             model.forget()
-            let opening = [
-                CheckpointRow.holding(working.name, isExclusive: false), CheckpointRow.moving(working, over: range),
-            ]
-            try await store.pool.withConnection { connection in
-                try await connection.transaction(opening: opening) { connection, opened in
-                    let generation = try opened[0].single().get(0, as: Int.self)
-                    guard try CheckpointRow.moved(opened[1], range), generation == place.generation else {
-                        throw Overtaken()
-                    }
-                    try await working.project(range, into: generation, through: connection)
+            let opening = [CheckpointRow.begin(working, over: range, into: place.generation)]
+            try await store.pool.onConnection { connection in
+                try await connection.transaction(
+                    opening: opening + working.opening(range, into: place.generation)
+                ) { connection, opened in
+                    try await working.project(
+                        range, Array(opened.dropFirst()), into: place.generation, through: connection)
                 }
             }
             // Whoever reset it meanwhile has cleared the place, and what was projected went with it.
@@ -207,7 +207,7 @@ public actor Projector: Service {
         } catch let poison as PoisonEvent {
             // Rolled back; what is known still holds.
             throw poison
-        } catch is Overtaken {
+        } catch let error as PostgresError where error.sqlState == .overtaken {
             // Another projector, or a rebuild, was faster: its checkpoint counts.
             forget()
         } catch {
@@ -217,8 +217,6 @@ public actor Projector: Service {
             throw error
         }
     }
-
-    private struct Overtaken: Error {}
 
     /// Where the rows stand; those of an older version are made anew beside them.
     private func checkpoint() async throws -> CheckpointRow {

@@ -9,13 +9,18 @@ protocol ReadModel: Sendable {
     var version: Int { get }
     /// Its tables, as readers call them.
     var tables: [ReadModelTable] { get }
-    /// Writes what the events of `range` mean into the tables of `generation`, through the connection of the transaction
+    /// What can be asked of the server about `range` before anything is known of it, to spare a round trip.
+    func opening(_ range: PositionRange, into generation: Int) -> [SQL]
+    /// Finds what the events of `range` mean for the tables of `generation`, through the connection of the transaction
     /// that also moves the checkpoint.
     ///
     /// Ranges follow each other. State kept between them must follow from the events alone.
+    /// - Parameter opened: The answers to ``opening(_:into:)``, in the same transaction.
+    /// - Returns: The statements that write what is still to be written.
     /// - Throws: ``PoisonEvent`` for an event that cannot be read.
     mutating func project(
-        _ range: PositionRange, into generation: Int, through connection: PostgresConnection) async throws
+        _ range: PositionRange, _ opened: [PostgresResult], into generation: Int, through connection: PostgresConnection
+    ) async throws -> [SQL]
     /// Fills empty tables that have no indexes yet, as fast as it can, up to the shadow's target.
     /// - Throws: ``PoisonEvent`` for an event that cannot be read.
     mutating func fill(_ shadow: ShadowTables) async throws
@@ -27,6 +32,15 @@ protocol ReadModel: Sendable {
 
 extension ReadModel {
     func culprit(of error: any Error, in range: PositionRange, pool: PostgresPool) async throws -> PoisonEvent? { nil }
+
+    /// Writes what the events of `range` mean in a transaction that is open already.
+    /// - Throws: ``PoisonEvent`` for an event that cannot be read.
+    mutating func project(
+        _ range: PositionRange, into generation: Int, through connection: PostgresConnection
+    ) async throws {
+        let opened = try await connection.pipeline(opening(range, into: generation))
+        try await connection.pipeline(try await project(range, opened, into: generation, through: connection))
+    }
 }
 
 /// All read models, in the order in which they are made anew.
@@ -40,6 +54,8 @@ struct ReadModelTable: Sendable {
     let name: String
     /// The columns that name a row.
     let key: [String]
+    /// How full its pages are made, in percent: where rows change often, the next version of one then stands beside it.
+    var fillFactor = 100
 
     /// The table of `generation`, quoted and with its schema.
     func of(_ generation: Int) -> SQL { "views.\(identifier: Self.name(name, generation))" }

@@ -164,7 +164,7 @@ public struct Rebuild: Sendable {
     ) async throws -> RebuildReport {
         var model = model
         try await connection.query("SELECT set_config('lock_timeout', \(Self.patience), true)")
-        let generation = try await CheckpointRow.hold(model.name, isExclusive: true, through: connection)
+        let generation = try await CheckpointRow.hold(model.name, through: connection)
         try await shadow.lock(connection)
         let live = try await CheckpointRow.read(model.name, through: connection)
         guard live.version <= model.version else {

@@ -152,10 +152,9 @@ struct RolloutFill: Sendable {
     /// Writes the releases that have ended, to have them out of the way.
     private func flush(_ workers: [FoldWorker], _ shadow: ShadowTables) async throws {
         for worker in workers {
-            let ended = await worker.takeEnded()
+            let (ended, tables) = (await worker.takeEnded(), tables(shadow))
             try await shadow.write { connection in
-                try await RolloutTables(generation: shadow.generation, replacing: false, connection: connection)
-                    .write(ended)
+                try await connection.pipeline(tables.writing(ended))
             }
         }
     }
@@ -165,8 +164,7 @@ struct RolloutFill: Sendable {
         try await shadow.advance(to: place) { connection in
             try await shadow.dropFolds(through: connection)
             for worker in workers {
-                try await RolloutTables(generation: shadow.generation, replacing: false, connection: connection)
-                    .write(await worker.takeEnded())
+                try await connection.pipeline(tables(shadow).writing(await worker.takeEnded()))
                 let shelf = await worker.contents
                 try await shadow.keep(shelf.streams, shelf.folds, through: connection)
             }
@@ -176,12 +174,16 @@ struct RolloutFill: Sendable {
     /// Writes the rows of a pass.
     private func finish(_ workers: [FoldWorker], _ shadow: ShadowTables) async throws {
         try await shadow.closePass { connection in
-            let tables = RolloutTables(generation: shadow.generation, replacing: false, connection: connection)
+            let tables = tables(shadow)
             for worker in workers {
-                try await tables.write(await worker.takeEnded())
-                try await tables.write(await worker.takeAll())
-                try await tables.write(await worker.contents.folds.compactMap(\.view))
+                try await connection.pipeline(tables.writing(await worker.takeEnded()))
+                try await connection.pipeline(tables.writing(await worker.takeAll()))
+                try await connection.pipeline(tables.writing(await worker.contents.folds.compactMap(\.view)))
             }
         }
+    }
+
+    private func tables(_ shadow: ShadowTables) -> RolloutTables {
+        RolloutTables(generation: shadow.generation, replacing: false)
     }
 }

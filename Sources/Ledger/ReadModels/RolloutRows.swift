@@ -10,6 +10,8 @@ struct RolloutRows: ReadModel {
     let tables = RolloutTables.all
     /// How many folds are kept between ranges; the others are made again from their streams.
     private static let mostKept = 10_000
+    /// So few events are asked for as rows: a COPY of them would have to be planned each time.
+    private static let mostAtOnce = 64
     /// Events of streams' beginnings that are read at once.
     private static let pageSize: Int64 = 5000
 
@@ -28,19 +30,30 @@ struct RolloutRows: ReadModel {
 
     mutating func forget() { kept = FoldShelf() }
 
+    func opening(_ range: PositionRange, into generation: Int) -> [SQL] {
+        range.count <= Self.mostAtOnce ? [EventDrain.query(range, passingOver: names.passedOver)] : []
+    }
+
     mutating func project(
-        _ range: PositionRange, into generation: Int, through connection: PostgresConnection
-    ) async throws {
-        if names.typeNames.isEmpty { try await names.learnTypes(through: connection) }
-        let drain = try await connection.events(
-            EventDrain.copy(
-                where: "e.position > \(unsafeRaw: "\(range.after)") AND e.position <= \(unsafeRaw: "\(range.through)")",
-                orderedBy: "e.position", passingOver: names.passedOver))
+        _ range: PositionRange, _ opened: [PostgresResult], into generation: Int, through connection: PostgresConnection
+    ) async throws -> [SQL] {
+        let drain: EventDrain
+        if let few = opened.first {
+            drain = try EventDrain(few)
+        } else {
+            if names.typeNames.isEmpty { try await names.learnTypes(through: connection) }
+            drain = try await connection.events(
+                EventDrain.copy(
+                    where: """
+                        e.position > \(unsafeRaw: "\(range.after)") AND e.position <= \(unsafeRaw: "\(range.through)")
+                        """,
+                    orderedBy: "e.position", passingOver: names.passedOver))
+        }
         try range.check(rows: drain.rows.count)
         try await names.learn(drain, through: connection)
         try await recall(drain, through: connection)
         let touched = try kept.fold(drain, names) { _ in true }
-        let tables = RolloutTables(generation: generation, replacing: true, connection: connection)
+        let tables = RolloutTables(generation: generation, replacing: true)
         var views: [RolloutView] = []
         var releases: [(rollout: RolloutName, row: ReleaseRow)] = []
         for place in touched.sorted() {
@@ -48,8 +61,7 @@ struct RolloutRows: ReadModel {
             let name = kept.folds[place].name
             releases += kept.change(place) { $0.takeChangedReleases() }.map { (name, $0) }
         }
-        try await tables.write(views)
-        try await tables.write(releases)
+        return tables.writing(views) + tables.writing(releases)
     }
 
     mutating func fill(_ shadow: ShadowTables) async throws {
@@ -149,7 +161,9 @@ struct RolloutRows: ReadModel {
                     unnest('{\(unsafeRaw: list(part.map(\.stream)))}'::int8[],
                            '{\(unsafeRaw: list(part.map(\.through)))}'::int8[]) m (stream_id, through)
                     CROSS JOIN LATERAL (
-                        SELECT * FROM ledger.event x WHERE x.stream_id = m.stream_id AND x.version <= m.through) e
+                        SELECT * FROM ledger.event x WHERE x.stream_id = m.stream_id AND x.version <= m.through
+                        -- By its index, stream by stream: never a scan of all events to join them.
+                        OFFSET 0) e
                     """,
                 where: "e.type_id <> ALL ('{\(unsafeRaw: passed.map(String.init).joined(separator: ","))}')",
                 orderedBy: "e.stream_id, e.version", passingOver: []))

@@ -6,7 +6,7 @@ import Postgres
 /// Writes rows of rollouts and releases, many at a time.
 struct RolloutTables {
     static let all = [
-        ReadModelTable(name: "rollout_summary", key: ["cluster", "namespace", "name"]),
+        ReadModelTable(name: "rollout_summary", key: ["cluster", "namespace", "name"], fillFactor: 50),
         ReadModelTable(name: "release", key: ["release_id"]),
     ]
     private static let most = 2000
@@ -14,10 +14,10 @@ struct RolloutTables {
     let generation: Int
     /// Whether rows may be there already; if not, the tables may lack their indexes.
     let replacing: Bool
-    let connection: PostgresConnection
 
-    func write(_ views: [RolloutView]) async throws {
-        for part in views.parts(of: Self.most) {
+    /// The statements that write rows of rollouts.
+    func writing(_ views: [RolloutView]) -> [SQL] {
+        views.parts(of: Self.most).map { part in
             let rows = part.map { RolloutSummaryRow($0) }
             let stable = part.map { view in view.revisions.first { $0.set?.role == .stable }?.podTemplateHash }
             let conflict: SQL = """
@@ -30,8 +30,7 @@ struct RolloutTables {
                     decision_version = excluded.decision_version, version = excluded.version,
                     "position" = excluded."position"
                 """
-            try await connection.query(
-                """
+            return """
                 INSERT INTO \(Self.all[0].of(generation)) (cluster, namespace, name, strategy, phase, message, revision,
                     stable_hash, images, step, set_weight, actual_weight, desired, current, updated, ready, available,
                     decision_version, version, "position")
@@ -39,27 +38,27 @@ struct RolloutTables {
                 FROM unnest(
                     \(rows.map(\.cluster)), \(rows.map(\.namespace)), \(rows.map(\.name)), \(rows.map(\.strategy)),
                     \(rows.map(\.phase.rawValue)), \(rows.map(\.message)), \(rows.map { $0.revision.map(Int32.init) }),
-                    \(stable), \(part.map { CanonicalJSON.text($0.images) }), \(rows.map(\.step)),
+                    \(stable), \(part.map { Self.text($0.images) }), \(rows.map(\.step)),
                     \(rows.map { Int32($0.setWeight) }), \(rows.map { Int32($0.actualWeight) }),
                     \(rows.map { Int32($0.replicas.desired) }), \(rows.map { Int32($0.replicas.current) }),
                     \(rows.map { Int32($0.replicas.updated) }), \(rows.map { Int32($0.replicas.ready) }),
                     \(rows.map { Int32($0.replicas.available) }), \(rows.map { Int32($0.decisionVersion) }),
                     \(rows.map(\.version.value)), \(rows.map(\.position.value)))
                 \(replacing ? conflict : "")
-                """)
+                """
         }
     }
 
-    func write(_ releases: [(rollout: RolloutName, row: ReleaseRow)]) async throws {
-        for part in releases.parts(of: Self.most) {
+    /// The statements that write rows of releases.
+    func writing(_ releases: [(rollout: RolloutName, row: ReleaseRow)]) -> [SQL] {
+        releases.parts(of: Self.most).map { part in
             let (names, rows) = (part.map(\.rollout), part.map(\.row))
             let conflict: SQL = """
                 ON CONFLICT (release_id) DO UPDATE
                 SET outcome = excluded.outcome, ended_by = excluded.ended_by, ended_at = excluded.ended_at,
                     ended_position = excluded.ended_position, message = excluded.message
                 """
-            try await connection.query(
-                """
+            return """
                 INSERT INTO \(Self.all[1].of(generation)) (release_id, cluster, namespace, rollout, revision,
                     pod_template_hash, images, trigger, started_by, started_at, started_position, outcome, ended_by,
                     ended_at, ended_position, message)
@@ -73,7 +72,7 @@ struct RolloutTables {
                     \(rows.map { $0.endedBy?.subject }), \(rows.map { $0.endedAt.map { PostgresInstant($0) } }),
                     \(rows.map { $0.endedPosition?.value }), \(rows.map(\.message)))
                 \(replacing ? conflict : "")
-                """)
+                """
         }
     }
 
@@ -88,6 +87,18 @@ struct RolloutTables {
             text += "\"\(name)\":\"\(image)\""
         }
         return text + "}"
+    }
+
+    /// The canonical JSON of `images`, likewise.
+    static func text(_ images: [ImageView]) -> String {
+        var text = "["
+        for image in images {
+            guard image.image.utf8.allSatisfy(isPlain) else { return CanonicalJSON.text(images) }
+            if text.utf8.count > 1 { text += "," }
+            let roles = image.roles.map { "\"\($0.rawValue)\"" }.joined(separator: ",")
+            text += "{\"image\":\"\(image.image)\",\"roles\":[\(roles)]}"
+        }
+        return text + "]"
     }
 
     private static func isPlain(_ byte: UInt8) -> Bool {

@@ -12,7 +12,7 @@ extension ShadowTables {
     ) async throws -> ShadowTables {
         let claim = UUID()
         let (generation, row) = try await pool.transaction { connection in
-            let live = try await CheckpointRow.hold(model.name, isExclusive: false, through: connection)
+            let live = try await CheckpointRow.hold(model.name, through: connection)
             if let begun = try await resume(model, after: live, claim, connection) { return begun }
             try await connection.query("DELETE FROM views.rebuild WHERE projection = \(model.name)")
             try await connection.query("DELETE FROM views.rebuild_fold WHERE projection = \(model.name)")
@@ -22,6 +22,7 @@ extension ShadowTables {
                     """
                     CREATE TABLE \(table.of(live + 1)) (
                         LIKE \(table.of(live)) INCLUDING ALL EXCLUDING INDEXES EXCLUDING STATISTICS)
+                    WITH (fillfactor = \(unsafeRaw: "\(table.fillFactor)"))
                     """)
             }
             try await connection.query(

@@ -54,8 +54,7 @@ actor AppendLane {
                 if case .success(let appended) = answer { max(newest, appended.position) } else { newest }
             }
             signal.raise(to: newest)
-            queue.finish(batch, answers, calls: calls)
-            batch = await queue.next()
+            batch = await queue.next(after: batch, answers, calls: calls)
         }
         await connection.close()
         return batch

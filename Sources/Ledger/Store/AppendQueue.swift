@@ -44,24 +44,30 @@ final class AppendQueue: Sendable {
     /// The next batch, once there is one; empty once the queue is closed.
     func next() async -> [Waiting] {
         await withCheckedContinuation { continuation in
-            let batch = state.withLock { state -> [Waiting]? in
-                if state.isClosed { return [] }
-                let batch = Self.takeBatch(&state)
-                if !batch.isEmpty { return batch }
-                state.idle.append(continuation)
-                return nil
-            }
+            let batch = state.withLock { state in Self.ask(continuation, &state) }
             if let batch { continuation.resume(returning: batch) }
         }
     }
 
-    /// Answers a batch, in its order, and frees its streams for other lanes.
-    func finish(_ batch: [Waiting], _ answers: [Answer], calls: Int) {
+    /// Answers a batch, in its order, frees its streams for other lanes, and gives the next batch as ``next()`` does.
+    ///
+    /// The lane stands ready before anybody hears an answer: who appends one event after the other finds it again, awake.
+    func next(after batch: [Waiting], _ answers: [Answer], calls: Int) async -> [Waiting] {
+        await withCheckedContinuation { continuation in
+            let (mine, (lane, more)) = state.withLock { state in
+                Self.finish(batch, calls, &state)
+                return (Self.ask(continuation, &state), Self.wake(&state))
+            }
+            if let mine { continuation.resume(returning: mine) }
+            lane?.resume(returning: more)
+            for (waiting, answer) in zip(batch, answers) { waiting.answer.resume(returning: answer) }
+        }
+    }
+
+    /// Answers a batch for a lane that cannot go on.
+    func finish(_ batch: [Waiting], _ answers: [Answer]) {
         let (lane, more) = state.withLock { state in
-            for waiting in batch { state.taken.remove(waiting.prepared.append.stream) }
-            state.load.inFlight -= batch.count
-            state.load.answered += Int64(batch.count)
-            state.load.calls += Int64(calls)
+            Self.finish(batch, 0, &state)
             return Self.wake(&state)
         }
         lane?.resume(returning: more)
@@ -103,6 +109,22 @@ final class AppendQueue: Sendable {
         state.load.waitingBytes = bytes
         let (lane, batch) = wake(&state)
         return (nil, lane, batch)
+    }
+
+    /// A batch for a lane that asks for one; nil if it has to wait.
+    private static func ask(_ lane: CheckedContinuation<[Waiting], Never>, _ state: inout State) -> [Waiting]? {
+        if state.isClosed { return [] }
+        let batch = takeBatch(&state)
+        if !batch.isEmpty { return batch }
+        state.idle.append(lane)
+        return nil
+    }
+
+    private static func finish(_ batch: [Waiting], _ calls: Int, _ state: inout State) {
+        for waiting in batch { state.taken.remove(waiting.prepared.append.stream) }
+        state.load.inFlight -= batch.count
+        state.load.answered += Int64(batch.count)
+        state.load.calls += Int64(calls)
     }
 
     /// A batch for an idle lane, if there are both.

@@ -6,6 +6,8 @@ struct ByteWriter {
 
     init(capacity: Int) { bytes.reserveCapacity(capacity) }
 
+    mutating func int16(_ value: Int16) { integer(value) }
+
     mutating func int32(_ value: Int32) { integer(value) }
 
     mutating func int64(_ value: Int64) { integer(value) }

@@ -6,6 +6,8 @@ import Synchronization
 /// nobody else.
 final class ConnectionThread: SerialExecutor {
     private let queue: WorkQueue
+    /// For tasks that do whatever they do on this thread, not the connection's calls alone.
+    let forTasks: any TaskExecutor
 
     /// Starts the thread; it ends when this object goes away.
     ///
@@ -13,6 +15,7 @@ final class ConnectionThread: SerialExecutor {
     init(name: String, attention: Duration = .zero) {
         let queue = WorkQueue(attention: attention)
         self.queue = queue
+        forTasks = OnConnectionThread(queue: queue)
         let thread = Thread { queue.work() }
         thread.name = name
         thread.stackSize = 1 << 20
@@ -31,10 +34,20 @@ final class ConnectionThread: SerialExecutor {
     func submit(_ work: @escaping @Sendable () -> Void) { queue.put(.work(work)) }
 }
 
+/// Runs jobs of tasks between the connection's own.
+private final class OnConnectionThread: TaskExecutor {
+    private let queue: WorkQueue
+
+    init(queue: WorkQueue) { self.queue = queue }
+
+    func enqueue(_ job: consuming ExecutorJob) { queue.put(.part(UnownedJob(job), asUnownedTaskExecutor())) }
+}
+
 /// The queue between a connection's callers and its thread; the thread holds only this, so that it can end.
 private final class WorkQueue: Sendable {
     enum Item: Sendable {
         case job(UnownedJob, UnownedSerialExecutor)
+        case part(UnownedJob, UnownedTaskExecutor)
         case work(@Sendable () -> Void)
         case stop
     }
@@ -72,6 +85,7 @@ private final class WorkQueue: Sendable {
             }
             switch item {
             case .job(let job, let executor): job.runSynchronously(on: executor)
+            case .part(let job, let executor): job.runSynchronously(on: executor)
             case .work(let work): work()
             case .stop: return
             }

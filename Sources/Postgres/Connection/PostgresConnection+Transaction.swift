@@ -35,27 +35,29 @@ extension PostgresConnection {
         return value
     }
 
-    /// Runs `body` in a transaction that begins with `statements`, sent with BEGIN in one round trip, and gives it their
-    /// results.
+    /// Runs `body` in a transaction of as few round trips as can be: `statements` are sent with BEGIN, and those that
+    /// `body` gives back with COMMIT.
     ///
-    /// - Throws: As ``transaction(isolation:readOnly:_:)``; the first failure of `statements`, and then `body` is not run.
-    public nonisolated func transaction<Value>(
-        opening statements: [SQL], _ body: (PostgresConnection, [PostgresResult]) async throws -> Value
-    ) async throws -> Value {
+    /// What is sent with COMMIT runs to its end although the task is cancelled meanwhile.
+    ///
+    /// - Parameter body: Is given the results of `statements`.
+    /// - Throws: As ``transaction(isolation:readOnly:_:)``; the first failure of `statements`, and then `body` is not run;
+    ///   the first failure of what `body` gave back, and then nothing is committed.
+    public nonisolated func transaction(
+        opening statements: [SQL], _ body: (PostgresConnection, [PostgresResult]) async throws -> [SQL]
+    ) async throws {
         guard await !isInTransaction else {
             throw PostgresError(
                 .invalidUse, "the connection is in a transaction already; use savepoint, or another connection")
         }
-        let value: Value
         do {
             let begun = try await pipeline(["BEGIN"] + statements)
-            value = try await body(self, Array(begun.dropFirst()))
+            let closing = try await body(self, Array(begun.dropFirst()))
+            try Self.check(commit: try await pipeline(closing + ["COMMIT"], .uncancellable).last)
         } catch {
             try await rollBack()
             throw error
         }
-        try await commit()
-        return value
     }
 
     /// Runs `body` under a savepoint of the running transaction: undone alone when it throws.
@@ -79,9 +81,12 @@ extension PostgresConnection {
     }
 
     private nonisolated func commit() async throws {
-        let result = try await script("COMMIT", .uncancellable)
-        // COMMIT of a transaction whose error the body swallowed is answered with ROLLBACK.
-        guard result.commandTag == "COMMIT" else {
+        try Self.check(commit: try await script("COMMIT", .uncancellable))
+    }
+
+    /// COMMIT of a transaction whose error the body swallowed is answered with ROLLBACK.
+    private static func check(commit result: PostgresResult?) throws {
+        guard result?.commandTag == "COMMIT" else {
             throw PostgresError(
                 .server, "the transaction was rolled back, because a statement in it had failed",
                 sqlState: .inFailedSQLTransaction, statement: "COMMIT")

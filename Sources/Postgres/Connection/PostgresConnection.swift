@@ -12,6 +12,8 @@ public actor PostgresConnection: PostgresQueryable {
     public nonisolated let backendProcessID: Int32
     /// The server's version, such as 150018 for 15.18.
     public nonisolated let serverVersion: Int
+    /// Runs what is no call of this actor on its thread too.
+    nonisolated var taskExecutor: any TaskExecutor { thread.forTasks }
     /// The thread that this actor runs on.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { thread.asUnownedSerialExecutor() }
 

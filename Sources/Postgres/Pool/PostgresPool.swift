@@ -55,12 +55,32 @@ public final class PostgresPool: PostgresQueryable {
         }
     }
 
+    /// As ``withConnection(_:)``, with all that `body` does on the connection's own thread: no other has to be woken for
+    /// each statement and each answer.
+    ///
+    /// For a body that does one thing after the other; child tasks of it run on that thread too.
+    ///
+    /// - Throws: As ``withConnection(_:)``.
+    public func onConnection<Value>(_ body: (PostgresConnection) async throws -> Value) async throws -> Value {
+        let pooled = try await acquire()
+        return try await withTaskExecutorPreference(pooled.connection.taskExecutor) {
+            do {
+                let value = try await body(pooled.connection)
+                await giveBack(pooled)
+                return value
+            } catch {
+                await giveBack(pooled)
+                throw error
+            }
+        }
+    }
+
     /// Runs one statement on any connection.
     ///
     /// - Throws: As ``PostgresConnection/query(_:_:)`` and ``withConnection(_:)``.
     @discardableResult
     public func query(_ sql: SQL, _ options: StatementOptions = .standard) async throws -> PostgresResult {
-        try await withConnection { try await $0.query(sql, options) }
+        try await onConnection { try await $0.query(sql, options) }
     }
 
     /// Runs `body` in a transaction on any connection.
