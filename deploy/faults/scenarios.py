@@ -210,7 +210,8 @@ def full_disk(run):
         on_disk = disk.place / "files"
         server = Server(place / "server", data=on_disk if what == "tables" else None,
                         wal=on_disk if what == "WAL" else place / "wal", segment=1,
-                        settings={"max_wal_size": "16MB", "min_wal_size": "4MB"})
+                        # Used again, the files of the last round would be enough for the next one.
+                        settings={"max_wal_size": "16MB", "min_wal_size": "4MB", "wal_recycle": "off"})
         run.ending.callback(server.stop)
         server.start()
         database = create_database(server, "filled")
