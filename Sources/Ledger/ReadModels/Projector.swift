@@ -131,15 +131,15 @@ public actor Projector: Service {
             try await take(range, from: place)
             let end = ContinuousClock.now
             let share = min(1, Double(range.count) / Double(Self.manyEvents))
-            nextBatch = end + max(Self.leastGathering, min((end - begun) * (0.5 + 2.5 * share), Self.longestGathering))
+            nextBatch = end + max(Self.leastGathering, min((end - begun) * (3 * share), Self.longestGathering))
             isFollowing = range.through == head
         }
     }
 
     /// Lets events gather while they come one after the other, so that a transaction is not made for each few of them.
     ///
-    /// Half as long as the last transaction took, and up to three times that the more there were at once: under load a
-    /// quarter of the time goes into transactions. What comes after a rest is projected at once.
+    /// The more there were at once the longer, up to three times what the last transaction took: under load a quarter of
+    /// the time goes into transactions. What comes after a rest is projected at once.
     private func gather() async {
         do { try await Task.sleep(until: nextBatch, tolerance: .zero, clock: .continuous) } catch {
             return  // Cancelled: the loop around it sees that.
