@@ -507,9 +507,7 @@ end $$;
 -- Checkpoints -----------------------------------------------------------------------------------------------------
 
 create function move_checkpoint(p_projection text, p_version int, p_from bigint, p_to bigint) returns boolean
-language plpgsql volatile security definer
-    set search_path = ledger, pg_temp
-    set plan_cache_mode = force_generic_plan as $$
+language plpgsql volatile security definer set search_path = ledger, pg_temp as $$
 declare
     v_event uuid;
     v_epoch int;

@@ -28,41 +28,39 @@ struct HalfLoad {
         let duration = plan.duration * 4
         // Each life is longer than what is appended to it.
         let tale = try await BenchTale.told(
-            atLeast: Int(Self.mostRate * duration.seconds * Double(3 * plan.rounds + 2)) / Self.rollouts)
+            atLeast: Int(Self.mostRate * duration.seconds * Double(4 * plan.rounds + 4)) / Self.rollouts)
         try await bed.withStore { store in
             let streams = LivingStreams(Self.rollouts, tale)
             // The peak of these events, not of others: what they weigh decides.
             _ = try await streams.rush(Self.callers, for: plan.duration, through: store)
             try await bed.script("CHECKPOINT")
             let rate = (try await streams.rush(Self.callers, for: duration, through: store) / 2).rounded()
-            var durations = [[Duration]](repeating: [], count: 1 + Company.allCases.count)
+            var durations = [[Duration]](repeating: [], count: Company.allCases.count)
             let lags = Company.allCases.map { _ in LagWatch() }
             for round in 1...plan.rounds {
-                try await bed.script("CHECKPOINT")
-                durations[0] += try await SteadyLoad.run(rate, for: duration, to: streams, through: store)
                 for (index, company) in Company.allCases.enumerated() {
-                    try await bed.script("CHECKPOINT")
-                    durations[index + 1] += try await with(company, store, lags[index]) { duration in
+                    durations[index] += try await with(company, store, lags[index]) { duration in
                         try await SteadyLoad.run(rate, for: duration, to: streams, through: store)
                     }
                 }
                 let p99 = durations.map { "\(Percentiles.milliseconds($0, at: 0.99) ?? 0)" }.joined(separator: ", ")
                 Progress.say(
                     "  half of the peak, round \(round): \(Int(rate))/s, p99 in ms alone and beside readers \(p99); "
-                        + "lags \(lags.map(\.seconds))")
+                        + "lags \(lags.dropFirst().map(\.seconds))")
             }
-            try say("half of the peak rate, alone", rate, durations[0], nil)
             for (index, company) in Company.allCases.enumerated() {
                 try say(
-                    "half of the peak rate, with \(company.rawValue)", rate, durations[index + 1], lags[index].seconds)
+                    "half of the peak rate, \(company.rawValue)", rate, durations[index],
+                    company == .nobody ? nil : lags[index].seconds)
             }
         }
     }
 
     /// Who reads beside the appends.
     private enum Company: String, CaseIterable {
-        case projector = "sealer, projector of rollouts and a follower"
-        case auditIndex = "those and the audit index"
+        case nobody = "alone"
+        case projector = "with sealer, projector of rollouts and a follower"
+        case auditIndex = "with those and the audit index"
     }
 
     private func say(_ what: String, _ rate: Double, _ durations: [Duration], _ lags: [String: Double]?) throws {
@@ -72,40 +70,43 @@ struct HalfLoad {
         ).say()
     }
 
-    /// Runs `body` with all that reads beside it, once they have caught up and hold what they need of each rollout.
+    /// Runs `body` with all that reads beside it, once they have caught up and hold what they need of each rollout; each
+    /// time from a checkpoint on.
     private func with(
         _ company: Company, _ store: PostgresEventStore, _ lags: LagWatch,
         _ body: (Duration) async throws -> [Duration]
     ) async throws -> [Duration] {
         var projectors: [Projector] = []
         var places: [(name: String, position: @Sendable () async -> GlobalPosition)] = []
-        for projector in Projector.all(store: store, logger: BenchBed.logger) {
+        var services: [@Sendable () async throws -> Void] = [{ try await store.run() }]
+        for projector in Projector.all(store: store, logger: BenchBed.logger) where company != .nobody {
             let name = await projector.name
             if company == .projector, name != "rollout" { continue }
             try await projector.catchUp()
             projectors.append(projector)
             places.append((name, { await projector.position }))
+            services.append { try await projector.run() }
         }
-        let sealer = Sealer(store: store, signer: key, logger: BenchBed.logger)
-        while try await sealer.seal() > 0 {}
-        places.append(("sealer", { await sealer.position }))
-        let follower = Place(try await store.head())
-        places.append(("follower", { follower.position }))
-        let watched = places
-        var services: [@Sendable () async throws -> Void] = [
-            { try await store.run() }, { try await sealer.run() },
-        ]
-        services.append {
-            for await batch in store.follow(after: follower.position, batchSize: 1000) {
-                if let last = batch.last { follower.move(to: last.position) }
+        if company != .nobody {
+            let sealer = Sealer(store: store, signer: key, logger: BenchBed.logger)
+            while try await sealer.seal() > 0 {}
+            places.append(("sealer", { await sealer.position }))
+            services.append { try await sealer.run() }
+            let follower = Place(try await store.head())
+            places.append(("follower", { follower.position }))
+            services.append {
+                for await batch in store.follow(after: follower.position, batchSize: 1000) {
+                    if let last = batch.last { follower.move(to: last.position) }
+                }
             }
         }
-        for projector in projectors { services.append { try await projector.run() } }
+        let watched = places
         var durations: [Duration] = []
         try await Services.during(services) {
             _ = try await body(plan.duration)
             let head = try await store.head()
             for projector in projectors { try await projector.waitUntil(head) }
+            try await bed.script("CHECKPOINT")
             try await Services.during([{ try await lags.run(store, watched) }]) {
                 durations = try await body(plan.duration * 4)
             }

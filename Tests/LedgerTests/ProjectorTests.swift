@@ -10,6 +10,8 @@ import Testing
     @Test func `every batch size gives the same rows`() async throws {
         try await withLedger { store, owner in
             try await RolloutTales.tell("shop", store)
+            // More than is asked for as a row.
+            try await RolloutTales.tell("long", reason: String(repeating: "odd ", count: 20_000), store)
             var first: [String]?
             for size in [1, 2, 3, 5, 7, 1000] {
                 for projector in Projector.all(store: store, logger: silent) {

@@ -8,7 +8,9 @@ import TestKit
 /// Rollouts that live through a few releases, told to a store through the decider.
 enum RolloutTales {
     /// One rollout: released, released again before it was ready, aborted with a reason.
-    static func tell(_ name: String = "shop", _ store: PostgresEventStore) async throws {
+    static func tell(
+        _ name: String = "shop", reason: String = "it's \"odd\"", _ store: PostgresEventStore
+    ) async throws {
         var teller = Teller(name, store)
         try await teller.order(
             .apply(bundle(name), source: ManifestSource(kind: .cli), warnings: [], newRelease: Identifier(UUID())))
@@ -16,7 +18,7 @@ enum RolloutTales {
             try await teller.seePods()
             try await teller.order(.setImages(["app": "shop:\(tag)"], newRelease: Identifier(UUID())))
         }
-        try await teller.order(.abort(reason: "it's \"odd\""))
+        try await teller.order(.abort(reason: reason))
     }
 
     /// Gives one order a second.

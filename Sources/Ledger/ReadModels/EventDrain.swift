@@ -30,19 +30,25 @@ struct EventDrain: Sendable {
             """
     }
 
+    /// A payload that is longer is not handed out by a ``query(_:passingOver:)``.
+    private static let mostInQuery: Int32 = 1 << 16
+
     /// As ``copy(from:where:orderedBy:passingOver:)`` of the events in `range`, in their order, for a plain query.
     static func query(_ range: PositionRange, passingOver passedOver: [Int32]) -> SQL {
         """
         SELECT e.position, e.stream_id, e.version, e.type_id, e.actor_id, e.occurred_at, e.recorded_at,
-               CASE WHEN e.type_id = ANY (\(passedOver)) THEN NULL ELSE e.data END
+               CASE WHEN n.is_large OR e.type_id = ANY (\(passedOver)) THEN NULL ELSE e.data END,
+               n.is_large AND e.type_id <> ALL (\(passedOver))
         FROM ledger.event e
+        CROSS JOIN LATERAL (SELECT octet_length(e.data) > \(mostInQuery)) n (is_large)
         WHERE e.position > \(range.after.value) AND e.position <= \(range.through.value)
         ORDER BY e.position
         """
     }
 
-    /// Takes the rows of a ``query(_:passingOver:)``.
-    init(_ result: PostgresResult) throws {
+    /// Takes the rows of a ``query(_:passingOver:)``; nil if one has a payload that is too long for it.
+    init?(_ result: PostgresResult) throws {
+        guard try !result.contains(where: { try $0.get(8, as: Bool.self) }) else { return nil }
         var copy = ByteWriter(capacity: result.count * 512)
         var rows: [Int] = []
         rows.reserveCapacity(result.count)

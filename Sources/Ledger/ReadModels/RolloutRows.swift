@@ -38,8 +38,8 @@ struct RolloutRows: ReadModel {
         _ range: PositionRange, _ opened: [PostgresResult], into generation: Int, through connection: PostgresConnection
     ) async throws -> [SQL] {
         let drain: EventDrain
-        if let few = opened.first {
-            drain = try EventDrain(few)
+        if let few = try opened.first.flatMap({ try EventDrain($0) }) {
+            drain = few
         } else {
             if names.typeNames.isEmpty { try await names.learnTypes(through: connection) }
             drain = try await connection.events(
@@ -91,7 +91,9 @@ struct RolloutRows: ReadModel {
         try await ArchiveTable.check(missing.map { ($0.stream, $0.through) }, connection)
         // By stream, since rollouts that began together lie together.
         missing.sort { $0.stream < $1.stream }
-        try await read(missing, through: connection)
+        guard !missing.isEmpty else { return }
+        // Off the connection's thread, which reads on meanwhile.
+        try await withTaskExecutorPreference(ReaderExecutor.shared) { try await read(missing, through: connection) }
     }
 
     /// The beginning of a stream that is not kept.

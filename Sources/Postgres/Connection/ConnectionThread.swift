@@ -18,7 +18,7 @@ final class ConnectionThread: SerialExecutor {
         forTasks = OnConnectionThread(queue: queue)
         let thread = Thread { queue.work() }
         thread.name = name
-        thread.stackSize = 1 << 20
+        thread.stackSize = 8 << 20
         thread.start()
     }
 

@@ -38,7 +38,7 @@ extension PostgresConnection {
     /// Runs `body` in a transaction of as few round trips as can be: `statements` are sent with BEGIN, and those that
     /// `body` gives back with COMMIT.
     ///
-    /// What is sent with COMMIT runs to its end although the task is cancelled meanwhile.
+    /// A task that is cancelled before COMMIT was reached leaves nothing behind.
     ///
     /// - Parameter body: Is given the results of `statements`.
     /// - Throws: As ``transaction(isolation:readOnly:_:)``; the first failure of `statements`, and then `body` is not run;
@@ -51,9 +51,9 @@ extension PostgresConnection {
                 .invalidUse, "the connection is in a transaction already; use savepoint, or another connection")
         }
         do {
-            let begun = try await pipeline(["BEGIN"] + statements)
+            let begun = try await pipeline(["BEGIN ISOLATION LEVEL READ COMMITTED"] + statements)
             let closing = try await body(self, Array(begun.dropFirst()))
-            try Self.check(commit: try await pipeline(closing + ["COMMIT"], .uncancellable).last)
+            try Self.check(commit: try await pipeline(closing + ["COMMIT"]).last)
         } catch {
             try await rollBack()
             throw error

@@ -58,7 +58,8 @@ public final class PostgresPool: PostgresQueryable {
     /// As ``withConnection(_:)``, with all that `body` does on the connection's own thread: no other has to be woken for
     /// each statement and each answer.
     ///
-    /// For a body that does one thing after the other; child tasks of it run on that thread too.
+    /// For a body that does one thing after the other; child tasks of it run on that thread too. An actor that calls this
+    /// may find itself on that thread until it next waits, so it is not for an actor that much is asked of.
     ///
     /// - Throws: As ``withConnection(_:)``.
     public func onConnection<Value>(_ body: (PostgresConnection) async throws -> Value) async throws -> Value {
@@ -80,7 +81,7 @@ public final class PostgresPool: PostgresQueryable {
     /// - Throws: As ``PostgresConnection/query(_:_:)`` and ``withConnection(_:)``.
     @discardableResult
     public func query(_ sql: SQL, _ options: StatementOptions = .standard) async throws -> PostgresResult {
-        try await onConnection { try await $0.query(sql, options) }
+        try await withConnection { try await $0.query(sql, options) }
     }
 
     /// Runs `body` in a transaction on any connection.
