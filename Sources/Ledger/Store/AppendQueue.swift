@@ -51,9 +51,15 @@ final class AppendQueue: Sendable {
 
     /// Answers a batch, in its order, frees its streams for other lanes, and gives the next batch as ``next()`` does.
     ///
-    /// The lane stands ready before anybody hears an answer: who appends one event after the other finds it again, awake.
+    /// After a lone append the lane stands ready before its answer is heard: who appends one event after the other finds
+    /// it again, awake. After several all are answered first, so that what they append next gathers, and the first of them
+    /// does not go alone.
     func next(after batch: [Waiting], _ answers: [Answer], calls: Int) async -> [Waiting] {
-        await withCheckedContinuation { continuation in
+        guard batch.count == 1 else {
+            finish(batch, answers, calls: calls)
+            return await next()
+        }
+        return await withCheckedContinuation { continuation in
             let (mine, (lane, more)) = state.withLock { state in
                 Self.finish(batch, calls, &state)
                 return (Self.ask(continuation, &state), Self.wake(&state))
@@ -64,10 +70,10 @@ final class AppendQueue: Sendable {
         }
     }
 
-    /// Answers a batch for a lane that cannot go on.
-    func finish(_ batch: [Waiting], _ answers: [Answer]) {
+    /// Answers a batch, in its order, and frees its streams for other lanes.
+    func finish(_ batch: [Waiting], _ answers: [Answer], calls: Int) {
         let (lane, more) = state.withLock { state in
-            Self.finish(batch, 0, &state)
+            Self.finish(batch, calls, &state)
             return Self.wake(&state)
         }
         lane?.resume(returning: more)

@@ -65,7 +65,7 @@ private struct Lanes: Sendable {
                 if isEager { logger.warning("the appender could not connect yet", metadata: ["error": "\(error)"]) }
                 // Nothing was sent.
                 let failure = EventStoreFailure.unavailable("the ledger could not be reached: \(error)")
-                queue.finish(batch, batch.map { _ in .failure(failure) })
+                queue.finish(batch, batch.map { _ in .failure(failure) }, calls: 0)
                 batch = []
             }
             isEager = false
