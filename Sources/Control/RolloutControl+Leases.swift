@@ -65,6 +65,15 @@ extension RolloutControl {
         gainBell?.yield()
     }
 
+    /// Folds all that is ours once more; a taking over that is under way counts for nothing.
+    func takeOverAgain() {
+        for (shard, tenure) in tenures {
+            lastSerial += 1
+            tenures[shard] = Tenure(fence: tenure.fence, serial: lastSerial, isDoubtful: tenure.isDoubtful)
+        }
+        gainBell?.yield()
+    }
+
     /// Ends what only a holder beyond doubt may go on with.
     private func endDoubtful(_ name: RolloutName) {
         for running in rollouts[name]?.effects.values.filter({ !$0.isOfStandingOrder }) ?? [] {

@@ -133,7 +133,7 @@ public actor RolloutControl: Service {
 
     private func followLog(after start: GlobalPosition) async {
         var place = start
-        var last: RecordedEvent?
+        var last = await event(at: start)
         while !Task.isCancelled {
             for await batch in ports.store.follow(after: place, batchSize: 500) {
                 for recorded in batch {
@@ -147,7 +147,21 @@ public actor RolloutControl: Service {
                 place = last?.position ?? place
             }
             guard let next = await placeBeyondEnd(place, last) else { return }
-            (place, last) = (next, nil)
+            if next != place { last = await event(at: next) }
+            place = next
+        }
+    }
+
+    /// The event that is followed from, by which a log is known again; nil if it cannot be had.
+    private func event(at place: GlobalPosition) async -> RecordedEvent? {
+        guard place > .start else { return nil }
+        do {
+            return try await ports.store.readAll(
+                after: GlobalPosition(place.value - 1), before: nil, filter: EventFilter(), backwards: false, limit: 1
+            ).first
+        } catch {
+            logger.debug("the event that is followed from could not be read", metadata: ["error": "\(error)"])
+            return nil
         }
     }
 
@@ -170,8 +184,7 @@ public actor RolloutControl: Service {
                         "the log goes on in an archive: every rollout is folded again, and followed from the log's end",
                         metadata: ["ledger.position": "\(place)", "archive": "\(words)"])
                     let head = await findHead()
-                    for shard in tenures.keys { tenures[shard]?.isTakenOver = false }
-                    gainBell?.yield()
+                    takeOverAgain()
                     return head
                 }
             } catch {

@@ -41,10 +41,14 @@ public final class InMemoryEventStore: EventStore {
         for command: Identifier, fingerprint: [UInt8]?, on stream: StreamName
     ) async throws(EventStoreFailure) -> Appended? {
         let kept = state.withLock { $0.receipts.filter { $0.key.command == command } }
-        if let other = kept.first(where: { $0.value.fingerprint != fingerprint }) {
+        // What was answered on the stream itself counts, whatever became of the key elsewhere.
+        let own = kept[Receipt(command: command, stream: stream)]
+        if let own, own.fingerprint == fingerprint { return own.answer }
+        if let other = kept.first(where: { own == nil ? $0.value.fingerprint != fingerprint : $0.key.stream == stream })
+        {
             throw .commandReused(command, stream: other.key.stream)
         }
-        return kept[Receipt(command: command, stream: stream)]?.answer
+        return nil
     }
 
     /// Says that the holding of a lease has this epoch from now on: appends under an earlier one are refused.

@@ -80,6 +80,13 @@ extension EventStoreContract {
                     try same(failure, .commandReused(command, stream: stream))
                 }
                 try same(try await store.head().value, 1)
+                // Two at once may both have been carried out: each is known again on its own stream.
+                var second = SampleEvents.append(to: "b-1", command: command)
+                second.fingerprint = [4]
+                var there = try await store.append(second)
+                there.isDuplicate = true
+                try same(try await store.receipt(for: command, fingerprint: [1, 2, 3], on: stream), first)
+                try same(try await store.receipt(for: command, fingerprint: [4], on: elsewhere), there)
             },
             EventStoreContract("an answer without events leaves a receipt at the head of the log") { store in
                 _ = try await store.append(SampleEvents.append(3, to: "a-1"))

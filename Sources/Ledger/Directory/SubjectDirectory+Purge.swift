@@ -52,12 +52,19 @@ extension SubjectDirectory {
                 // Later than whatever was destroyed before.
                 let mark: String = try await connection.query("SELECT pg_current_xact_id()::text").single().get(0)
                 let deadline = ContinuousClock.now + patience
-                while try await !Self.holders(since: mark, connection).isEmpty, ContinuousClock.now < deadline {
+                var holders = try await Self.holders(since: mark, connection)
+                while !holders.isEmpty, ContinuousClock.now < deadline {
                     // Until they are done, which nobody announces; `patience` ends it, and so does cancellation.
                     try await Task.sleep(for: .milliseconds(100))
+                    holders = try await Self.holders(since: mark, connection)
                 }
-                let isWritten = try await Self.writeAnew(connection)
-                let holders = try await Self.holders(since: mark, connection)
+                var isWritten = try await Self.writeAnew(connection)
+                if !holders.isEmpty {
+                    // What they kept was copied, also if they have ended since.
+                    holders = try await Self.holders(since: mark, connection)
+                    if holders.isEmpty { isWritten = try await Self.writeAnew(connection) }
+                }
+                if !isWritten, holders.isEmpty { holders = try await Self.holders(since: mark, connection) }
                 guard isWritten || !holders.isEmpty else {
                     throw EventStoreFailure.unavailable(
                         "somebody has the directory's tables locked (see pg_locks): they were not written anew, try again"
@@ -87,7 +94,8 @@ extension SubjectDirectory {
     /// Who may still read what a transaction before `mark` deleted, or has the tables locked.
     ///
     /// - Source: PostgreSQL 15, 25.1.2 (recovering disk space), and `ComputeXidHorizons` in procarray.c: snapshots of other
-    ///   databases, and of a plain VACUUM, keep nothing here.
+    ///   databases, and of a plain VACUUM, keep nothing here. A transaction there that has written does (`GetSnapshotData`):
+    ///   the snapshot of VACUUM FULL itself begins with the oldest of them all.
     private static func holders(since mark: String, _ connection: PostgresConnection) async throws -> [Holder] {
         try await connection.query(
             """
@@ -99,9 +107,9 @@ extension SubjectDirectory {
             FROM mark, pg_stat_activity a
             LEFT JOIN pg_stat_replication r USING (pid)
             WHERE a.pid <> pg_backend_pid()
-              AND (a.datname = current_database() OR r.pid IS NOT NULL)
               AND a.pid NOT IN (SELECT v.pid FROM pg_stat_progress_vacuum v)
-              AND (age(a.backend_xmin) >= mark.age OR age(a.backend_xid) >= mark.age
+              AND (age(a.backend_xid) >= mark.age
+                   OR age(a.backend_xmin) >= mark.age AND (a.datname = current_database() OR r.pid IS NOT NULL)
                    OR a.pid IN (
                        SELECT l.pid
                        FROM pg_locks l
@@ -111,7 +119,7 @@ extension SubjectDirectory {
             UNION ALL
             SELECT 'preparedTransaction', p.gid, 'since ' || p.prepared
             FROM pg_prepared_xacts p, mark
-            WHERE p.database = current_database() AND age(p.transaction) >= mark.age
+            WHERE age(p.transaction) >= mark.age
             UNION ALL
             SELECT 'replicationSlot', s.slot_name, CASE WHEN s.active THEN 'active' ELSE 'not in use' END
             FROM pg_replication_slots s, mark

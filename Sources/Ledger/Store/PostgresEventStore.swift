@@ -55,18 +55,18 @@ public struct PostgresEventStore: EventStore, Service {
                 // It may wait for a replica, which may not be there.
                 StatementOptions(timeout: .seconds(15))
             )
-            var first: Appended?
-            for row in rows {
-                let name: String = try row.get(4)
+            // What was answered on the stream itself counts, whatever became of the key elsewhere.
+            let own = try rows.first { try $0.get(4, as: String.self) == stream.description }
+            for row in own.map({ [$0] }) ?? Array(rows) {
                 guard try row.get(3, as: [UInt8]?.self) == fingerprint else {
-                    throw EventStoreFailure.commandReused(command, stream: StreamName(name) ?? stream)
+                    throw EventStoreFailure.commandReused(command, stream: StreamName(try row.get(4)) ?? stream)
                 }
-                guard name == stream.description else { continue }
-                first = Appended(
+            }
+            return try own.map { row in
+                Appended(
                     version: StreamVersion(try row.get(0)), position: GlobalPosition(try row.get(1)),
                     recordedAt: Instant(try row.get(2)), isDuplicate: true)
             }
-            return first
         }
     }
 

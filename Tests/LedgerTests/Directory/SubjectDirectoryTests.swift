@@ -126,6 +126,38 @@ import Testing
         }
     }
 
+    @Test func `a transaction of another database that has written keeps a key too`() async throws {
+        try await withTemporaryCluster(settings: .init(isDurable: false)) { cluster in
+            let configuration = try await cluster.start().configuration
+            _ = try await Migrator(folder: migrationsFolder).migrate(configuration)
+            let pool = PostgresPool(configuration, logger: silent)
+            let directory = SubjectDirectory(store: PostgresEventStore(pool: pool, logger: silent))
+            try await directory.describe(maria, details)
+            let key: [UInt8] = try await pool.query("SELECT key FROM ledger.subject WHERE name = \(maria)").single()
+                .get(0)
+            func isOnDisk() async throws -> Bool {
+                try await pool.query("CHECKPOINT")
+                return try await pool.query(
+                    "SELECT position(\(key) IN pg_read_binary_file(pg_relation_filepath('ledger.subject'))) > 0"
+                ).single().get(0)
+            }
+            try await pool.query("CREATE DATABASE elsewhere")
+            let other = try await PostgresConnection.connect(configuration.database("elsewhere"))
+            try await other.script("BEGIN; CREATE TABLE x ()")
+            _ = try await directory.erase(
+                maria, reason: "asked for it", order: SampleEvents.id(), at: SampleEvents.noon,
+                by: SampleEvents.event().actor)
+            let holders = try await directory.purge(patience: .zero)
+            #expect(holders.map(\.name) == ["\(other.backendProcessID)"])
+            #expect(try await isOnDisk(), "which is what is told")
+            try await other.script("COMMIT")
+            await other.close()
+            #expect(try await directory.purge(patience: .seconds(60)) == [])
+            #expect(try await !isOnDisk())
+            await pool.close()
+        }
+    }
+
     @Test func `a sealed field that was changed, or moved to another subject, is not read`() async throws {
         try await withProofs { ledger in
             let directory = SubjectDirectory(store: ledger.store)
