@@ -86,8 +86,9 @@ struct Erase: AsyncParsableCommand {
     @Option(help: "Why, for who asks later.")
     var reason: String
 
+    // Longer than a replica takes to report what its own transactions can still read.
     @Option(help: "How long to wait for transactions that can still read what is erased, in seconds.")
-    var wait = 10.0
+    var wait = 15.0
 
     func validate() throws {
         guard wait >= 0, wait <= 86_400 else {
