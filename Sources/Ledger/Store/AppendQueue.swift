@@ -51,11 +51,12 @@ final class AppendQueue: Sendable {
 
     /// Answers a batch, in its order, frees its streams for other lanes, and gives the next batch as ``next()`` does.
     ///
-    /// After a lone append the lane stands ready before its answer is heard: who appends one event after the other finds
-    /// it again, awake. After several all are answered first, so that what they append next gathers, and the first of them
-    /// does not go alone.
+    /// After an append that was alone the lane stands ready before its answer is heard: who appends one event after the
+    /// other finds it again, awake. Else all are answered first, so that what they append next gathers, and the first of
+    /// them does not go alone.
     func next(after batch: [Waiting], _ answers: [Answer], calls: Int) async -> [Waiting] {
-        guard batch.count == 1 else {
+        let isAlone = state.withLock { $0.load.inFlight == 1 && $0.line.isEmpty }
+        guard isAlone else {
             finish(batch, answers, calls: calls)
             return await next()
         }
