@@ -14,8 +14,8 @@ public actor Projector: Service {
     /// How long events gather at the least while they come one after the other: a transaction for two or three of them
     /// costs as much as one for twenty.
     private static let leastGathering = Duration.milliseconds(2)
-    /// How long events gather at the most before they are projected.
-    private static let longestGathering = Duration.milliseconds(250)
+    /// How long a transaction and the gathering after it take together at the most, as long as the transaction alone does not.
+    private static let longestTurn = Duration.milliseconds(350)
     /// A batch of so many is a sign of load.
     private static let manyEvents = 100
 
@@ -131,7 +131,8 @@ public actor Projector: Service {
             try await take(range, from: place)
             let end = ContinuousClock.now
             let share = min(1, Double(range.count) / Double(Self.manyEvents))
-            nextBatch = end + max(Self.leastGathering, min((end - begun) * (3 * share), Self.longestGathering))
+            let rest = min((end - begun) * (3 * share), Self.longestTurn - (end - begun))
+            nextBatch = end + max(Self.leastGathering, rest)
             isFollowing = range.through == head
         }
     }
