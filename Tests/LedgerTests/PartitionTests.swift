@@ -113,25 +113,7 @@ func withSmallPartitions(
 ) async throws {
     try await withLedger { store, owner in
         let connection = try await PostgresConnection.connect(owner)
-        // The first were made by the migration, and are empty: they make room for smaller ones.
-        try await connection.script(
-            """
-            SET ROLE rollbook_ledger;
-            UPDATE ledger.partition_plan SET size = 16;
-            DO $$
-            DECLARE
-                made text;
-            BEGIN
-                DROP VIEW ledger.current_event;
-                DROP VIEW ledger.current_range;
-                FOR made IN SELECT table_name FROM ledger.event_partition LOOP
-                    EXECUTE format('DROP TABLE ledger.%I', made);
-                END LOOP;
-                DELETE FROM ledger.event_partition;
-                PERFORM ledger.prepare_partitions(2);
-                PERFORM ledger.roll_over();
-            END $$;
-            """)
+        try await connection.script(smallPartitions)
         await connection.close()
         try await body(store, owner)
     }

@@ -95,7 +95,7 @@ import Transparency
         try await withTemporaryDatabase { owner in
             _ = try await Migrator(folder: Self.migrations).migrate(owner)
             let superuser = try await PostgresConnection.connect(owner)
-            try await superuser.script(Self.smallPartitions)
+            try await superuser.script(smallPartitions)
             await superuser.close()
             let pools = [PostgresPool(owner.asLedgerService, logger: quiet), PostgresPool(owner, logger: quiet)]
             let store = PostgresEventStore(pool: pools[0], logger: quiet)
@@ -121,22 +121,4 @@ import Transparency
             for pool in pools { await pool.close() }
         }
     }
-
-    private static let smallPartitions = """
-        SET ROLE rollbook_ledger;
-        UPDATE ledger.partition_plan SET size = 16;
-        DO $$
-        DECLARE
-            made text;
-        BEGIN
-            DROP VIEW ledger.current_event;
-            DROP VIEW ledger.current_range;
-            FOR made IN SELECT table_name FROM ledger.event_partition LOOP
-                EXECUTE format('DROP TABLE ledger.%I', made);
-            END LOOP;
-            DELETE FROM ledger.event_partition;
-            PERFORM ledger.prepare_partitions(2);
-            PERFORM ledger.roll_over();
-        END $$;
-        """
 }

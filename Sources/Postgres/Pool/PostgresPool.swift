@@ -63,16 +63,8 @@ public final class PostgresPool: PostgresQueryable {
     ///
     /// - Throws: As ``withConnection(_:)``.
     public func onConnection<Value>(_ body: (PostgresConnection) async throws -> Value) async throws -> Value {
-        let pooled = try await acquire()
-        return try await withTaskExecutorPreference(pooled.connection.taskExecutor) {
-            do {
-                let value = try await body(pooled.connection)
-                await giveBack(pooled)
-                return value
-            } catch {
-                await giveBack(pooled)
-                throw error
-            }
+        try await withConnection { connection in
+            try await withTaskExecutorPreference(connection.taskExecutor) { try await body(connection) }
         }
     }
 
