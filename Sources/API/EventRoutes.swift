@@ -22,14 +22,14 @@ struct EventRoutes: Sendable {
                 if backwards { before = GlobalPosition(cursor) } else { after = GlobalPosition(cursor) }
             }
             let head = try await store.head()
-            let found = try await read(
+            // One more than there is room for, to know whether there are more.
+            let found = try await store.readAll(
                 after: after, before: before, filter: try Self.filter(query), backwards: backwards, limit: limit + 1)
-            let page = found.events.prefix(limit)
-            let isMore = found.events.count > limit || found.isCutShort
+            let page = try found.beginning().prefix(limit)
             return .json(
                 EventPage(
                     events: try page.map { try EventReply($0) },
-                    next: isMore ? page.last.map { "\($0.position)" } : nil, head: head))
+                    next: Self.next(after: page, found.end, backwards: backwards).map { "\($0)" }, head: head))
         }
         group.get("events/stream") { request, _ -> Response in
             let query = try Query(request, knows: Self.filters.union(["after"]))
@@ -56,6 +56,17 @@ struct EventRoutes: Sendable {
         }
     }
 
+    /// Where the next page begins: after the last event that is given, or right before what stands in an archive.
+    private static func next(
+        after page: ArraySlice<RecordedEvent>, _ end: LogPage.End, backwards: Bool
+    ) -> GlobalPosition? {
+        switch end {
+        case .limit: page.last?.position
+        case .complete: nil
+        case .archived(let first, _): GlobalPosition(first.value + (backwards ? 1 : -1))
+        }
+    }
+
     private static let batch = 100
 
     /// Some events, and the one right before them: by that a log is known that is not the same any more.
@@ -68,55 +79,27 @@ struct EventRoutes: Sendable {
     ///
     /// - Throws: `EventStoreFailure`; ``APIProblem`` if the log was cut short since, however far it has grown again.
     private func page(after place: GlobalPosition, previous: RecordedEvent?) async throws -> Page {
-        guard place > .start else { return Page(events: try await read(after: place)) }
-        let found: [RecordedEvent]
-        do throws(EventStoreFailure) {
-            found = try await read(after: GlobalPosition(place.value - 1), atLeast: 2)
-        } catch {
-            guard case .archived = error else { throw error }
-            // It may be the one at the place alone that was put away.
-            return Page(previous: previous, events: try await read(after: place))
-        }
-        let lastEvent = previous.map { Self.id($0) } ?? "\(place)"
-        guard let there = found.first, there.position == place else {
-            throw APIProblem.otherLog(lastEvent: lastEvent, found: "it ends before position \(place)")
-        }
-        guard (previous ?? there).event.id == there.event.id, (previous ?? there).epoch == there.epoch else {
-            throw APIProblem.otherLog(lastEvent: lastEvent, found: "another event stands at position \(place)")
-        }
-        return Page(previous: there, events: Array(found.dropFirst()))
-    }
-
-    /// A batch of events, or what there is of it before an archive; fails if that is less than `least`.
-    private func read(
-        after place: GlobalPosition, atLeast least: Int = 1
-    ) async throws(EventStoreFailure) -> [RecordedEvent] {
-        try await read(
-            after: place, before: nil, filter: EventFilter(), backwards: false, limit: Self.batch + least - 1,
-            atLeast: least
-        ).events
-    }
-
-    /// Events as ``EventReader`` reads them, or what there is of them before an archive, and whether that is why they are
-    /// fewer; fails if they are fewer than `least`.
-    private func read(
-        after: GlobalPosition, before: GlobalPosition?, filter: EventFilter, backwards: Bool, limit: Int,
-        atLeast least: Int = 1
-    ) async throws(EventStoreFailure) -> (events: [RecordedEvent], isCutShort: Bool) {
-        var wanted = limit
-        while true {
-            do throws(EventStoreFailure) {
-                let events = try await store.readAll(
-                    after: after, before: before, filter: filter, backwards: backwards, limit: wanted)
-                return (events, wanted < limit)
-            } catch {
-                guard case .archived = error, wanted > least else { throw error }
-                // One was asked for only to know whether there are more.
-                // With a filter each look may go through much of the log, so they are few.
-                let part = filter == EventFilter() ? 2 : 10
-                wanted = wanted == limit ? limit - 1 : max(least, wanted / part)
+        if place > .start {
+            let found = try await read(after: GlobalPosition(place.value - 1), limit: Self.batch + 1)
+            if let there = found.events.first {
+                guard (previous ?? there).event.id == there.event.id, (previous ?? there).epoch == there.epoch else {
+                    throw APIProblem.otherLog(
+                        lastEvent: Self.id(previous ?? there), found: "another event stands at position \(place)")
+                }
+                if found.events.count == 1 { _ = try found.whole() }
+                return Page(previous: there, events: Array(found.events.dropFirst()))
             }
+            guard case .archived = found.end else {
+                throw APIProblem.otherLog(
+                    lastEvent: previous.map { Self.id($0) } ?? "\(place)", found: "it ends before position \(place)")
+            }
+            // It may be the one at the place alone that was put away.
         }
+        return Page(previous: previous, events: try await read(after: place, limit: Self.batch).beginning())
+    }
+
+    private func read(after place: GlobalPosition, limit: Int) async throws(EventStoreFailure) -> LogPage {
+        try await store.readAll(after: place, before: nil, filter: EventFilter(), backwards: false, limit: limit)
     }
 
     /// Sends what there is, and then what comes; ends with a `problem` where events stand in an archive, or the log is
@@ -220,17 +203,11 @@ struct EventRoutes: Sendable {
             throw APIProblem.otherLog(lastEvent: text, found: "it ends at position \(head)")
         }
         guard position > .start else { return position }
-        let there: [RecordedEvent]
-        do throws(EventStoreFailure) {
-            there = try await store.readAll(
-                after: GlobalPosition(number - 1), before: number == .max ? nil : GlobalPosition(number + 1),
-                filter: EventFilter(), backwards: false, limit: 1)
-        } catch {
-            // What was put away with its partition is not there, and was never cut off.
-            guard case .archived = error else { throw error }
-            return position
-        }
-        guard let there = there.first, there.epoch != epoch else { return position }
+        // What was put away with its partition is not there, and was never cut off.
+        let there = try await store.readAll(
+            after: GlobalPosition(number - 1), before: number == .max ? nil : GlobalPosition(number + 1),
+            filter: EventFilter(), backwards: false, limit: 1)
+        guard let there = there.events.first, there.epoch != epoch else { return position }
         throw APIProblem.otherLog(lastEvent: text, found: "position \(position) is of epoch \(there.epoch)")
     }
 }

@@ -62,7 +62,8 @@ struct RolloutRequests: Sendable {
             if instant <= now { return nil }
             // The ledger's clock may be ahead of this one, and what it has recorded has happened.
             let last = try await store.readAll(
-                after: .start, before: nil, filter: EventFilter(), backwards: true, limit: 1)
+                after: .start, before: nil, filter: EventFilter(), backwards: true, limit: 1
+            ).whole()
             let present = max(now, last.first?.recordedAt ?? now)
             return instant <= present ? nil : .future("at", "\(instant)", present: "it is \(present) now")
         case .position(let position):

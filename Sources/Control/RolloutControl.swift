@@ -158,7 +158,7 @@ public actor RolloutControl: Service {
         do {
             return try await ports.store.readAll(
                 after: GlobalPosition(place.value - 1), before: nil, filter: EventFilter(), backwards: false, limit: 1
-            ).first
+            ).whole().first
         } catch {
             logger.debug("the event that is followed from could not be read", metadata: ["error": "\(error)"])
             return nil

@@ -152,13 +152,17 @@ public struct EventFilter: Sendable, Hashable {
 /// Reads the log; the second half of the port to it.
 public protocol EventReader: Sendable {
     /// Events of `stream` with a version above `after`, ascending, at most `limit`.
+    ///
+    /// - Throws: ``EventStoreFailure``; `.archived` if some of them stand in an archive, `.damaged` if they stand nowhere.
     func read(_ stream: StreamName, after: StreamVersion, limit: Int) async throws(EventStoreFailure) -> [RecordedEvent]
 
     /// Events of the log with a position above `after` (below `before`, if given) that pass `filter`; ascending, or
-    /// descending when `backwards`; at most `limit`.
+    /// descending when `backwards`; at most `limit`, and none behind one that stands in an archive.
+    ///
+    /// - Throws: ``EventStoreFailure``; `.damaged` if events are missing that no archive has.
     func readAll(
         after: GlobalPosition, before: GlobalPosition?, filter: EventFilter, backwards: Bool, limit: Int
-    ) async throws(EventStoreFailure) -> [RecordedEvent]
+    ) async throws(EventStoreFailure) -> LogPage
 
     /// The position of the last event; `.start` if there is none.
     func head() async throws(EventStoreFailure) -> GlobalPosition

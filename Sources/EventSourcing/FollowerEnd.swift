@@ -14,25 +14,16 @@ extension EventReader {
     public func end(
         ofFollowerAt place: GlobalPosition, after last: RecordedEvent?
     ) async throws(EventStoreFailure) -> FollowerEnd? {
-        do throws(EventStoreFailure) {
-            _ = try await readAll(after: place, before: nil, filter: EventFilter(), backwards: false, limit: 1)
-        } catch {
-            guard case .archived(let words) = error else { throw error }
-            return .archived(words)
-        }
+        let next = try await readAll(after: place, before: nil, filter: EventFilter(), backwards: false, limit: 1)
+        if case .archived(_, let words) = next.end, next.events.isEmpty { return .archived(words) }
         let head = try await head()
         guard head >= place else { return .cutShort("it ends at position \(head)") }
         guard let last else { return nil }
-        let there: [RecordedEvent]
-        do throws(EventStoreFailure) {
-            there = try await readAll(
-                after: GlobalPosition(place.value - 1), before: nil, filter: EventFilter(), backwards: false, limit: 1)
-        } catch {
-            // It was put away meanwhile, and what follows is there.
-            guard case .archived = error else { throw error }
-            return nil
-        }
-        guard there.first?.event.id == last.event.id, there.first?.epoch == last.epoch else {
+        let there = try await readAll(
+            after: GlobalPosition(place.value - 1), before: nil, filter: EventFilter(), backwards: false, limit: 1)
+        // It was put away meanwhile, and what follows is there.
+        if case .archived = there.end { return nil }
+        guard there.events.first?.event.id == last.event.id, there.events.first?.epoch == last.epoch else {
             return .cutShort("another event stands at position \(place)")
         }
         return nil

@@ -2,21 +2,24 @@ internal import Synchronization
 
 /// An event store without a database: same promises, same contract suite, gone with the process.
 public final class InMemoryEventStore: EventStore {
-    private struct Receipt: Hashable {
+    struct Receipt: Hashable {
         var command: Identifier
         var stream: StreamName
     }
 
-    private struct State {
+    struct State {
+        /// Also what was put away.
         var log: [RecordedEvent] = []
         /// Places in `log`, in order of version.
         var streams: [StreamName: [Int]] = [:]
         var receipts: [Receipt: (answer: Appended, fingerprint: [UInt8]?)] = [:]
         var leaseEpochs: [String: Int64] = [:]
+        /// The lowest positions first.
+        var archives: [Archive] = []
     }
 
-    private let state = Mutex(State())
-    private let signal = HeadSignal()
+    let state = Mutex(State())
+    let signal = HeadSignal()
     private let clock: @Sendable () -> Instant
 
     /// Makes an empty store.
@@ -60,22 +63,20 @@ public final class InMemoryEventStore: EventStore {
     public func read(
         _ stream: StreamName, after: StreamVersion, limit: Int
     ) async throws(EventStoreFailure) -> [RecordedEvent] {
-        state.withLock { state in
-            let places = state.streams[stream, default: []]
-            return places.dropFirst(Int(clamping: after.value)).prefix(max(0, limit)).map { state.log[$0] }
+        let (events, words) = state.withLock { state in
+            let places = state.streams[stream, default: []].dropFirst(Int(clamping: after.value)).prefix(max(0, limit))
+            return (places.map { state.log[$0] }, places.compactMap { state.words(at: $0) }.first)
         }
+        if let words { throw .archived(words) }
+        return events
     }
 
     /// Reads the log.
     public func readAll(
         after: GlobalPosition, before: GlobalPosition?, filter: EventFilter, backwards: Bool, limit: Int
-    ) async throws(EventStoreFailure) -> [RecordedEvent] {
+    ) async throws(EventStoreFailure) -> LogPage {
         state.withLock { state in
-            let first = min(Int(clamping: after.value), state.log.count)
-            let end = min(before.map { Int(clamping: $0.value) - 1 } ?? state.log.count, state.log.count)
-            guard first < end else { return [] }
-            let range = state.log[first..<end].lazy.filter(filter.matches)
-            return Array(backwards ? Array(range.reversed().prefix(max(0, limit))) : Array(range.prefix(max(0, limit))))
+            state.page(after: after, before: before, filter: filter, backwards: backwards, limit: limit)
         }
     }
 
@@ -97,9 +98,12 @@ public final class InMemoryEventStore: EventStore {
             await self.signal.wait(beyond: place)
             guard !Task.isCancelled else { return nil }
             let batch = self.state.withLock { state in
-                Array(state.log.dropFirst(Int(clamping: place.value)).prefix(max(1, batchSize)))
+                state.page(
+                    after: place, before: nil, filter: EventFilter(), backwards: false, limit: max(1, batchSize)
+                ).events
             }
-            if let last = batch.last { box.place = last.position }
+            guard let last = batch.last else { return nil }
+            box.place = last.position
             return batch
         }
     }

@@ -45,7 +45,8 @@ struct BenchTale {
             revision += 1
         }
         return try await tale.store.readAll(
-            after: .start, before: nil, filter: EventFilter(), backwards: false, limit: .max)
+            after: .start, before: nil, filter: EventFilter(), backwards: false, limit: .max
+        ).whole()
     }
 
     private mutating func release(_ revision: Int) async throws {

@@ -93,7 +93,11 @@ import Testing
         at hole: ClosedRange<Int64>,
         _ body: @Sendable @escaping @concurrent (any TestClientProtocol) async throws -> Void
     ) async throws {
-        try await Self.with({ AlteredStore(base: $0, hole: hole) }, body)
+        let altered = { (log: InMemoryEventStore) in
+            log.putAway(hole, words: "events stand in an archive: rollbook archive --bring-back ledger.jsonl.gz")
+            return AlteredStore(base: log)
+        }
+        try await Self.with(altered, body)
     }
 
     private static func with(
@@ -130,22 +134,16 @@ extension TestClientProtocol {
     }
 }
 
-/// A log of which a range stands in a file, or which is another one after the first page; its followers end at once.
+/// A log which is another one after the first page; its followers end at once.
 private struct AlteredStore: ForwardingEventStore {
     let base: InMemoryEventStore
-    var hole: ClosedRange<Int64>?
     var later: InMemoryEventStore?
 
     func readAll(
         after: GlobalPosition, before: GlobalPosition?, filter: EventFilter, backwards: Bool, limit: Int
-    ) async throws(EventStoreFailure) -> [RecordedEvent] {
-        let log = after == .start ? base : later ?? base
-        let page = try await log.readAll(
+    ) async throws(EventStoreFailure) -> LogPage {
+        try await (after == .start ? base : later ?? base).readAll(
             after: after, before: before, filter: filter, backwards: backwards, limit: limit)
-        guard !page.contains(where: { hole?.contains($0.position.value) ?? false }) else {
-            throw .archived("events stand in an archive: rollbook archive --bring-back ledger.jsonl.gz")
-        }
-        return page
     }
 
     func follow(after: GlobalPosition, batchSize: Int) -> AsyncStream<[RecordedEvent]> {

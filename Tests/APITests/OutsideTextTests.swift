@@ -111,7 +111,7 @@ import Testing
         let last = try #require(
             try await harness.store.readAll(
                 after: .start, before: nil, filter: EventFilter(), backwards: true, limit: 1
-            ).first)
+            ).whole().first)
         let metadata: JSONValue = try CanonicalJSON.read(from: last.event.metadata)
         #expect(metadata["client"]?.stringValue?.hasPrefix("agent \"\\ ") == true)
     }
@@ -202,7 +202,7 @@ import Testing
         }
         let texts = try await harness.store.readAll(
             after: .start, before: nil, filter: EventFilter(), backwards: false, limit: 1000
-        ).map(\.event.data)
+        ).whole().map(\.event.data)
         #expect(texts.contains { $0.contains("it said \u{FFFD}") })
         #expect(
             texts.contains { $0.contains("a\u{FFFD}") && $0.contains("b\u{FFFD}c") && $0.contains("http://x/\u{FFFD}") }

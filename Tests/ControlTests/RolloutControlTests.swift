@@ -127,12 +127,13 @@ private struct Bench {
         async throws
     {
         let bench = Bench()
-        let log = ArchivingStore(bench.store.base)
+        let log = GatedStore(bench.store.base)
         try await bench.while_(bench.control(following: log)) {
             let isFollowed = try await eventually { log.followers == 1 }
             #expect(isFollowed)
+            _ = try await log.append(SampleEvents.append(2, to: "inbox-a"))
             try await bench.apply(tag: "1")
-            try await log.putAway()
+            try await log.putAway { !$0.stream.description.hasPrefix("inbox-") }
             try await bench.until("in service") { isCompleted($0, times: 1) }
             let isTold = try await eventually { bench.messages.contains { $0.contains("goes on in an archive") } }
             #expect(isTold)

@@ -10,6 +10,27 @@ import Testing
         try await clause.check(InMemoryEventStore { time.next() })
     }
 
+    @Test(arguments: AlteredLogContract.clauses)
+    func `the memory store keeps the contract of a log that is altered`(_ clause: AlteredLogContract) async throws {
+        let time = TestTime(ticks: SampleEvents.noon)
+        let store = InMemoryEventStore { time.next() }
+        try await clause.check(
+            .init(
+                store: store,
+                putAway: { end in
+                    let range = AlteredLogContract.Stage.range
+                    let log = try await store.everything()
+                    for first in stride(from: 1, to: end.value, by: Int64.Stride(range)) {
+                        let events = log[Int(first - 1)..<Int(first - 1 + range)]
+                        let last = Set(Dictionary(grouping: events, by: \.stream).values.compactMap(\.last?.position))
+                        store.putAway(first...first + range - 1, words: "in archive \(first)") {
+                            !$0.stream.description.hasPrefix("inbox-") || last.contains($0.position)
+                        }
+                    }
+                },
+                bringBack: { store.bringBack() }))
+    }
+
     @Test func `recorded time never falls though the clock does`() async throws {
         let time = TestTime(ticks: SampleEvents.noon, step: .seconds(-60))
         let store = InMemoryEventStore { time.next() }

@@ -39,7 +39,8 @@ import Testing
 
     private func check(_ store: PostgresEventStore) async throws {
         let log = try await store.readAll(
-            after: .start, before: nil, filter: EventFilter(), backwards: false, limit: 10_000)
+            after: .start, before: nil, filter: EventFilter(), backwards: false, limit: 10_000
+        ).whole()
         let middle = log[log.count - 10]
         let filters = [
             EventFilter(types: ["rollout.aborted.v1"]), EventFilter(types: ["rollout.aborted.v1", "nobody.knows.v1"]),
@@ -54,13 +55,15 @@ import Testing
             for backwards in [false, true] {
                 for limit in [1, 5, 10_000] {
                     let read = try await store.readAll(
-                        after: .start, before: nil, filter: filter, backwards: backwards, limit: limit)
+                        after: .start, before: nil, filter: filter, backwards: backwards, limit: limit
+                    ).whole()
                     let expected = Array((backwards ? wanted.reversed() : wanted).prefix(limit))
                     #expect(read == expected, "\(filter), backwards \(backwards), limit \(limit)")
                 }
                 let (after, before) = (log[2].position, middle.position)
                 let read = try await store.readAll(
-                    after: after, before: before, filter: filter, backwards: backwards, limit: 10_000)
+                    after: after, before: before, filter: filter, backwards: backwards, limit: 10_000
+                ).whole()
                 let within = wanted.filter { $0.position > after && $0.position < before }
                 #expect(read == (backwards ? within.reversed() : within), "\(filter) between, backwards \(backwards)")
             }

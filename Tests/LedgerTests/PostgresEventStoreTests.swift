@@ -34,7 +34,8 @@ import Testing
             let streams = (0..<5).map { "s-\($0)" }
             let acknowledged = try await Self.writeWhileCut(to: streams, through: store, owner)
             let log = try await store.readAll(
-                after: .start, before: nil, filter: EventFilter(), backwards: false, limit: 10_000)
+                after: .start, before: nil, filter: EventFilter(), backwards: false, limit: 10_000
+            ).whole()
             #expect(acknowledged.count == 160)
             #expect(Set(log.map(\.event.id)) == Set(acknowledged))
             #expect(log.map(\.position.value) == Array(1...Int64(log.count)))

@@ -38,7 +38,7 @@ extension EventStoreContract {
                     try await store.readAll(
                         after: GlobalPosition(after), before: before.map { GlobalPosition($0) }, filter: EventFilter(),
                         backwards: backwards, limit: limit
-                    ).map(\.position.value)
+                    ).whole().map(\.position.value)
                 }
                 try same(try await positions(0, nil, 4), [1, 2, 3, 4])
                 try same(try await positions(4, 8), [5, 6, 7])
@@ -84,11 +84,13 @@ extension EventStoreContract {
                         two(&filter)
                         let wanted = log.filter(filter.matches)
                         let found = try await store.readAll(
-                            after: .start, before: nil, filter: filter, backwards: false, limit: 100)
+                            after: .start, before: nil, filter: filter, backwards: false, limit: 100
+                        ).whole()
                         try same(found, wanted)
                         let backwards = try await store.readAll(
                             after: GlobalPosition(3), before: GlobalPosition(20), filter: filter, backwards: true,
-                            limit: 5)
+                            limit: 5
+                        ).whole()
                         let inside = wanted.filter { (4..<20).contains($0.position.value) }
                         try same(backwards, Array(inside.reversed().prefix(5)))
                     }

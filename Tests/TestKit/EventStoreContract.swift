@@ -26,8 +26,10 @@ public struct EventStoreContract: Sendable, CustomStringConvertible {
         guard isTrue else { throw Breach(description: "\(words()) (contract line \(line))") }
     }
 
-    static func same<Value: Equatable>(_ found: Value, _ wanted: Value, line: UInt = #line) throws {
-        try expect(found == wanted, "found \(found), wanted \(wanted)", line: line)
+    static func same<Value: Equatable>(
+        _ found: Value, _ wanted: Value, _ place: @autoclosure () -> String = "", line: UInt = #line
+    ) throws {
+        try expect(found == wanted, "\(place()) found \(found), wanted \(wanted)", line: line)
     }
 
     static func refused(
@@ -81,6 +83,6 @@ public enum SampleEvents {
 extension EventReader {
     /// The whole log.
     public func everything() async throws -> [RecordedEvent] {
-        try await readAll(after: .start, before: nil, filter: EventFilter(), backwards: false, limit: 1_000_000)
+        try await readAll(after: .start, before: nil, filter: EventFilter(), backwards: false, limit: 1_000_000).whole()
     }
 }

@@ -41,7 +41,7 @@ extension ForwardingEventStore {
     /// Hands on.
     public func readAll(
         after: GlobalPosition, before: GlobalPosition?, filter: EventFilter, backwards: Bool, limit: Int
-    ) async throws(EventStoreFailure) -> [RecordedEvent] {
+    ) async throws(EventStoreFailure) -> LogPage {
         try await admit()
         return try await base.readAll(
             after: after, before: before, filter: filter, backwards: backwards, limit: limit)

@@ -12,9 +12,9 @@ import Transfer
 /// Who watches while the log goes on in an archive is shown what there is, or told what is in the way.
 @Suite(.timeLimit(.minutes(2))) struct ArchivedWatchTests {
     @Test func `a watch whose rollout has to be brought back says so and ends`() async throws {
-        let log = Mutex<ArchivingStore?>(nil)
+        let log = Mutex<GatedStore?>(nil)
         let wrap = { @Sendable (base: InMemoryEventStore) -> any EventStore in
-            let store = ArchivingStore(base, keepsStreams: false)
+            let store = GatedStore(base)
             log.withLock { $0 = store }
             return store
         }
@@ -25,7 +25,8 @@ import Transfer
                 try command.start("get", "rollout", "shop", "--watch"), try command.start("status", "shop", "--watch"),
             ]
             for watch in watches { #expect(try await eventually { try !watch.text.isEmpty }) }
-            try await log.withLock { $0 }?.putAway()
+            let _: ActionReply = try await client.post(client.path("default", "shop", "pause"), [:])
+            try await log.withLock { $0 }?.putAway { _ in false }
             for watch in watches {
                 #expect(try await watch.ended() == 1)
                 let said = try watch.said
@@ -38,27 +39,30 @@ import Transfer
 
     @Test(arguments: [true, false])
     func `a watch goes on behind an archive that its rollout does not need`(_ isPutAwayBefore: Bool) async throws {
-        let log = Mutex<ArchivingStore?>(nil)
+        let log = Mutex<GatedStore?>(nil)
         let wrap = { @Sendable (base: InMemoryEventStore) -> any EventStore in
-            let store = ArchivingStore(base)
+            let store = GatedStore(base)
             log.withLock { $0 = store }
             return store
         }
         try await EndToEndTests.withShop(store: wrap) { client, world in
             let _: ApplyReply = try await client.post("/api/v1/apply", EndToEndTests.manifest)
             let store = try #require(log.withLock { $0 })
-            // Long after the rollout's own last event.
-            for version: Int64 in 0..<5 {
-                _ = try await store.append(SampleEvents.append(to: "inbox-a", after: version))
+            // What is put away stands behind the rollout's own last event, and before its next one.
+            let putAway = {
+                for _ in 0..<5 {
+                    _ = try await store.append(SampleEvents.append(to: "inbox-\(SampleEvents.id())"))
+                }
+                try await store.putAway { !$0.stream.description.hasPrefix("inbox-") }
             }
-            if isPutAwayBefore { try await store.putAway() }
+            if isPutAwayBefore { try await putAway() }
             var watched: [RolloutView] = []
             try await client.watch("default", "shop", lost: { Issue.record("connection lost: \($0)") }) { view in
                 watched.append(view)
                 switch watched.count {
                 case 1:
+                    if !isPutAwayBefore { try await putAway() }
                     let _: ActionReply = try await client.post(client.path("default", "shop", "pause"), [:])
-                    if !isPutAwayBefore { try await store.putAway() }
                 case 2: let _: ActionReply = try await client.post(client.path("default", "shop", "resume"), [:])
                 default: break
                 }
@@ -112,7 +116,7 @@ private struct CountedStore: ForwardingEventStore {
 
     func readAll(
         after: GlobalPosition, before: GlobalPosition?, filter: EventFilter, backwards: Bool, limit: Int
-    ) async throws(EventStoreFailure) -> [RecordedEvent] {
+    ) async throws(EventStoreFailure) -> LogPage {
         reads.add()
         return try await base.readAll(
             after: after, before: before, filter: filter, backwards: backwards, limit: limit)

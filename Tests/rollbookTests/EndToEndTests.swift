@@ -4,6 +4,7 @@ import EventSourcing
 import Foundation
 import Hummingbird
 import Logging
+import Synchronization
 import TestKit
 import Testing
 import Transfer
@@ -53,8 +54,13 @@ import Transfer
     }
 
     @Test func `no half of an append is ever watched`() async throws {
-        let gate = Gate()
-        try await Self.withShop(store: { GatedStore(base: $0, gate: gate) }) { client, _ in
+        let log = Mutex<GatedStore?>(nil)
+        let wrap = { @Sendable (base: InMemoryEventStore) -> any EventStore in
+            let store = GatedStore(base)
+            log.withLock { $0 = store }
+            return store
+        }
+        try await Self.withShop(store: wrap) { client, _ in
             let _: ApplyReply = try await client.post("/api/v1/apply", Self.manifest)
             var watched: [RolloutView] = []
             try await client.watch("default", "shop", lost: { Issue.record("connection lost: \($0)") }) { view in
@@ -75,7 +81,7 @@ import Transfer
                         client.path("default", "shop", "set-image"), ["images": ["app": "shop:2"]])
                     let after: EventPage = try await client.get("/api/v1/events", query: [("limit", "1")])
                     #expect(after.head.value - before.head.value >= 2)
-                    await gate.open()
+                    await log.withLock { $0 }?.open()
                 }
                 return watched.count < 2
             }

@@ -5,17 +5,33 @@ internal import Transparency
 
 /// What the ledger knows of its archives.
 enum ArchiveTable {
-    /// The archived ranges that meet `positions`, the lowest first.
-    static func ranges(
-        in positions: ClosedRange<Int64> = 1...Int64.max, _ connection: some PostgresQueryable
+    /// The archived ranges, the lowest first.
+    static func ranges(_ connection: some PostgresQueryable) async throws -> [ArchivedRange] {
+        try await ranges("ORDER BY first_position", connection)
+    }
+
+    /// The first archived range that meets `positions`, or the last one; nil if none does.
+    static func first(
+        in positions: ClosedRange<Int64>, backwards: Bool = false, _ connection: some PostgresQueryable
+    ) async throws -> ArchivedRange? {
+        try await ranges(
+            """
+            WHERE first_position <= \(positions.upperBound) AND end_position > \(positions.lowerBound)
+            ORDER BY first_position \(backwards ? "DESC" : "ASC" as SQL)
+            LIMIT 1
+            """, connection
+        ).first
+    }
+
+    private static func ranges(
+        _ which: SQL, _ connection: some PostgresQueryable
     ) async throws -> [ArchivedRange] {
         try await connection.query(
             """
             SELECT first_position, end_position, file, sha256, root, events, kept, table_name, is_dropped,
                    announcement, archived_at
             FROM ledger.archive
-            WHERE first_position <= \(positions.upperBound) AND end_position > \(positions.lowerBound)
-            ORDER BY first_position
+            \(which)
             """
         ).map { row in
             guard let root = MerkleHash(try row.get(4, as: [UInt8].self)) else {
@@ -46,7 +62,9 @@ enum ArchiveTable {
         for event in page {
             if event.version.value != expected {
                 // What is missing lies at or before the range of the event that stands there.
-                if let range = try await ranges(in: 1...event.position.value, connection).last { throw range.failure }
+                if let range = try await first(in: 1...event.position.value, backwards: true, connection) {
+                    throw range.failure
+                }
                 return event
             }
             expected = event.version.value + 1
@@ -54,17 +72,13 @@ enum ArchiveTable {
         return nil
     }
 
-    /// What is said of a page that lacks events which no archive has: they came back after the page was read, or are gone.
-    static func hole(in place: String) -> EventStoreFailure {
-        .unavailable(
-            "events of \(place) were not there: an archive was brought back just then, or see `rollbook verify`")
-    }
-
     /// Fails if events of streams, up to a version of each, stand in an archive.
     static func check(
         _ beginnings: [(stream: Int64, through: Int64)], _ connection: some PostgresQueryable
     ) async throws {
-        guard !beginnings.isEmpty, let range = try await ranges(connection).last else { return }
+        guard !beginnings.isEmpty, let range = try await first(in: 1...Int64.max, backwards: true, connection) else {
+            return
+        }
         for (stream, through) in beginnings {
             let there = try await connection.query(
                 "SELECT count(*) FROM ledger.event WHERE stream_id = \(stream) AND version <= \(through)"
@@ -73,8 +87,8 @@ enum ArchiveTable {
         }
     }
 
-    /// Fails if a read of the log that looked at `positions` passes over events that stand in an archive.
+    /// Fails if some of `positions` lie in an archived range.
     static func check(_ positions: ClosedRange<Int64>, _ connection: some PostgresQueryable) async throws {
-        if let range = try await ranges(in: positions, connection).last { throw range.failure }
+        if let range = try await first(in: positions, connection) { throw range.failure }
     }
 }

@@ -39,7 +39,7 @@ public struct LedgerProver: Proofs {
         guard position > .start else { return nil }
         let found = try await store.readAll(
             after: GlobalPosition(position.value - 1), before: nil, filter: EventFilter(), backwards: false, limit: 1
-        ).first
+        ).whole().first
         guard let found, found.position == position else { return nil }
         return try await reading {
             guard let head = try await TreeTables.head(of: nil, store.pool), head.size >= position.value else {

@@ -245,7 +245,7 @@ public actor Projector: Service {
                     reason: "its rows are those of a newer build; run that one, or make the rows anew"))
         }
         // Nothing is archived that a projection has yet to read, unless it was reset since.
-        if let range = try await ArchiveTable.ranges(in: found.position.value + 1...Int64.max, store.pool).first {
+        if let range = try await ArchiveTable.first(in: found.position.value + 1...Int64.max, store.pool) {
             throw try await stop(
                 ProjectionHalt(projection: model.name, position: found.position, reason: "\(range.words)"))
         }

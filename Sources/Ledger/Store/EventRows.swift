@@ -38,7 +38,7 @@ enum EventRows {
 }
 
 extension EventFilter {
-    /// The filter as conditions on `ledger.event e`, each beginning with AND.
+    /// The filter, without its times, as conditions on `ledger.event e`, each beginning with AND.
     var conditions: SQL {
         var sql: SQL = ""
         if !types.isEmpty {
@@ -58,25 +58,7 @@ extension EventFilter {
         if let actor {
             sql = sql + " AND e.actor_id = ANY (ARRAY(SELECT actor_id FROM ledger.actor WHERE subject = \(actor)))"
         }
-        // Recorded time never falls, so a bound in time is a bound in position.
-        if let from {
-            sql = sql + " AND e.position > \(Self.lastPosition("<", PostgresInstant(from)))"
-        }
-        if let until {
-            sql = sql + " AND e.position <= \(Self.lastPosition("<=", PostgresInstant(until)))"
-        }
         return sql
-    }
-
-    private static func lastPosition(_ comparison: SQL, _ instant: PostgresInstant) -> SQL {
-        """
-        COALESCE((
-            SELECT b.last_position
-            FROM ledger.append_batch b
-            WHERE b.recorded_at \(comparison) \(instant)
-            ORDER BY b.recorded_at DESC, b.last_position DESC
-            LIMIT 1), 0)
-        """
     }
 }
 

@@ -12,37 +12,40 @@ struct FilteredRead<Connection: PostgresQueryable> {
     /// Fewer events than this are looked at one by one.
     private static var fewest: Int64 { 1000 }
 
-    let filter: EventFilter
-    /// Positions above this.
-    var after: Int64
-    /// And up to this one.
-    var through: Int64
-    let backwards: Bool
-    let connection: Connection
+    private let filter: EventFilter
+    private let after: Int64
+    private let through: Int64
+    private let backwards: Bool
+    private let connection: Connection
 
-    /// Up to `limit` events that pass, in order.
-    func events(_ limit: Int) async throws -> [RecordedEvent] {
-        guard let (found, reached) = try await index() else { return try await scan(after, through, limit) }
-        var index = found
-        (index.after, index.through) = (max(after, index.after), min(through, index.through))
-        let end = index.through
-        index.through = min(end, reached)
-        let beyond = max(index.after, reached)
+    /// Reads what `read` is to read, whose filter has no times.
+    init(_ read: LogRead, _ connection: Connection) {
+        (filter, after, through, backwards) = (read.filter, read.after, read.through ?? .max - 1, read.backwards)
+        self.connection = connection
+    }
+
+    /// Up to `limit` events that pass, in order, and the first position of which the index knows one that is not there.
+    func events(_ limit: Int) async throws -> (events: [RecordedEvent], missing: Int64?) {
+        guard let (index, reached, end) = try await index() else { return (try await scan(after, through, limit), nil) }
+        let beyond = max(after, reached)
         // A filter whose names nobody has ever used finds nothing, in the index or after it.
         if index.actors?.isEmpty ?? false || index.types?.isEmpty ?? false || index.streams?.isEmpty ?? false {
-            return []
+            return ([], nil)
         }
         if backwards {
             let events = beyond < end ? try await scan(beyond, end, limit) : []
-            return events.count < limit ? events + (try await read(index, limit - events.count)) : events
+            guard events.count < limit else { return (events, nil) }
+            let (more, missing) = try await read(index, limit - events.count)
+            return (events + more, missing)
         }
-        let events = try await read(index, limit)
-        return events.count < limit && beyond < end
-            ? events + (try await scan(beyond, end, limit - events.count)) : events
+        let (events, missing) = try await read(index, limit)
+        guard events.count < limit, beyond < end else { return (events, missing) }
+        return (events + (try await scan(beyond, end, limit - events.count)), missing)
     }
 
-    /// What the filter's names stand for, and how far the index goes; nil if the index is of no use.
-    private func index() async throws -> (AuditIndex, reached: Int64)? {
+    /// What the filter's names stand for, how far the index goes, and how far the log does of what is to be read; nil if
+    /// the index is of no use.
+    private func index() async throws -> (AuditIndex, reached: Int64, end: Int64)? {
         let isIndexed = !filter.types.isEmpty || filter.actor != nil || filter.correlation != nil
         guard isIndexed || filter.streamPrefix != nil, through - after > Self.fewest else { return nil }
         let prefix: SQL = filter.streamPrefix.map { "starts_with(name, \($0))" } ?? "false"
@@ -56,11 +59,10 @@ struct FilteredRead<Connection: PostgresQueryable> {
                    ARRAY(SELECT actor_id FROM ledger.actor WHERE subject = \(filter.actor)),
                    ARRAY(SELECT type_id FROM ledger.event_type WHERE name = ANY (\(filter.types))),
                    ARRAY(SELECT stream_id FROM ledger.stream WHERE \(prefix)),
-                   \(AuditIndex.bound("<", filter.from)), \(AuditIndex.bound("<=", filter.until)),
                    (SELECT last_position FROM ledger.append_batch ORDER BY last_position DESC LIMIT 1)
             """
         ).single()
-        let (reached, head): (Int64, Int64) = (try row.get(0), try row.get(6))
+        let (reached, head): (Int64, Int64) = (try row.get(0), try row.get(4))
         guard reached > after else { return nil }
         var index = AuditIndex(correlation: filter.correlation)
         if filter.actor != nil { index.actors = try row.get(1) }
@@ -71,18 +73,21 @@ struct FilteredRead<Connection: PostgresQueryable> {
             guard isIndexed || streams.count <= AuditIndex.mostStreams else { return nil }
             index.streams = streams
         }
-        index.after = try row.get(4, as: Int64?.self) ?? 0
-        index.through = min(head, try row.get(5, as: Int64?.self) ?? .max)
-        return (index, reached)
+        let end = min(head, through)
+        (index.after, index.through) = (after, min(end, reached))
+        return (index, reached, end)
     }
 
-    private func read(_ index: AuditIndex, _ limit: Int) async throws -> [RecordedEvent] {
-        guard !index.isEmpty else { return [] }
+    /// Events that the index knows, and the first position of which it knows one that is not there.
+    private func read(_ index: AuditIndex, _ limit: Int) async throws -> (events: [RecordedEvent], missing: Int64?) {
+        guard !index.isEmpty else { return ([], nil) }
         let positions = try await connection.query(index.positions(backwards: backwards, limit: limit))
             .map { try $0.get(0, as: Int64.self) }
-        guard !positions.isEmpty else { return [] }
+        guard !positions.isEmpty else { return ([], nil) }
         let chosen: SQL = "SELECT e.* FROM ledger.event e WHERE e.position = ANY (\(positions))"
-        return try EventRows.read(try await connection.query(EventRows.select(chosen, order: order)))
+        let events = try EventRows.read(try await connection.query(EventRows.select(chosen, order: order)))
+        let missing = zip(positions, events).first { $0 != $1.position.value }?.0
+        return (events, missing ?? (events.count < positions.count ? positions[events.count] : nil))
     }
 
     /// Looks at each event of a range.

@@ -91,56 +91,22 @@ public struct PostgresEventStore: EventStore, Service {
     /// Reads the log.
     public func readAll(
         after: GlobalPosition, before: GlobalPosition?, filter: EventFilter, backwards: Bool, limit: Int
-    ) async throws(EventStoreFailure) -> [RecordedEvent] {
-        guard limit > 0 else { return [] }
+    ) async throws(EventStoreFailure) -> LogPage {
+        guard limit > 0 else { return LogPage(events: [], end: .limit) }
         return try await reading {
-            guard filter == EventFilter() else {
-                return try await filtered(after, before, filter, backwards: backwards, limit: limit)
+            var read = LogRead(
+                filter: filter, after: after.value, through: before.map { $0.value - 1 }, backwards: backwards,
+                limit: limit)
+            // Up to here all stands in the log or in an archive by now: what is appended meanwhile is not looked for.
+            if let through = read.through { read.through = min(through, try await head().value) }
+            if filter == EventFilter() {
+                do { return try await read.page(pool) } catch EventStoreFailure.damaged {
+                    // What came back between the page and the look for archives is neither in the page nor in an archive:
+                    // in one transaction nothing does.
+                }
             }
-            var through = (before?.value ?? .max) - 1
-            // All of it stands in the log or in an archive by now: what is appended meanwhile is not looked for.
-            if before != nil { through = min(through, try await head().value) }
-            guard after.value < through else { return [] }
-            let page = try await FilteredRead(
-                filter: filter, after: after.value, through: through, backwards: backwards, connection: pool
-            ).events(limit)
-            if before == nil {
-                // The last event of the log always stands there.
-                guard let end = (backwards ? page.first : page.last)?.position.value else { return [] }
-                through = end
-            }
-            let looked = Self.looked(at: after.value + 1...through, page, backwards: backwards, limit: limit)
-            // Whether it passes over events, the page shows by itself, also if they came back meanwhile.
-            guard page.count < looked.count else { return page }
-            try await ArchiveTable.check(looked, pool)
-            throw ArchiveTable.hole(in: "the log between positions \(looked.lowerBound) and \(looked.upperBound)")
+            return try await pool.transaction(readOnly: true) { try await read.page($0) }
         }
-    }
-
-    /// Reads the log by a filter; fails if events of the positions that were looked at stand in an archive.
-    private func filtered(
-        _ after: GlobalPosition, _ before: GlobalPosition?, _ filter: EventFilter, backwards: Bool, limit: Int
-    ) async throws -> [RecordedEvent] {
-        let through = (before?.value ?? .max) - 1
-        guard after.value < through else { return [] }
-        // In one transaction: what came back between the page and the look for archives would be neither in the page nor
-        // in an archive.
-        return try await pool.transaction(readOnly: true) { connection in
-            let page = try await FilteredRead(
-                filter: filter, after: after.value, through: through, backwards: backwards, connection: connection
-            ).events(limit)
-            try await ArchiveTable.check(
-                Self.looked(at: after.value + 1...through, page, backwards: backwards, limit: limit), connection)
-            return page
-        }
-    }
-
-    /// Those of `positions` that a page of at most `limit` events is all there is of.
-    private static func looked(
-        at positions: ClosedRange<Int64>, _ page: [RecordedEvent], backwards: Bool, limit: Int
-    ) -> ClosedRange<Int64> {
-        guard page.count == limit, let last = page.last?.position.value else { return positions }
-        return backwards ? last...positions.upperBound : positions.lowerBound...last
     }
 
     /// The last position.
@@ -245,22 +211,17 @@ public struct PostgresEventStore: EventStore, Service {
                 continue
             }
             do {
-                let batch = try await events(after: cursor, limit: batchSize)
-                guard let first = batch.first, let last = batch.last else {
+                let page = try await page(after: cursor, limit: batchSize)
+                cursor.isAtEnd = page.end == .complete
+                guard let last = try page.beginning().last else {
                     failures = 0
                     // More was heard of than there is, unless it has come meanwhile.
                     if signal.head > place { await lookAgain() }
                     continue
                 }
-                guard first.position.value == place.value + 1, last.position.value == place.value + Int64(batch.count)
-                else {
-                    throw EventStoreFailure.unavailable(
-                        "the log has a gap: \(batch.count) events after \(place) are \(first.position)…\(last.position)"
-                    )
-                }
                 cursor.place = last.position
                 cursor.lastEvent = last.event.id
-                return batch
+                return page.events
             } catch {
                 guard !Task.isCancelled else { break }
                 if let why = whyEnded(error) {
@@ -294,44 +255,31 @@ public struct PostgresEventStore: EventStore, Service {
     ///
     /// A log that a restore or a failover has cut short grows again, with other events at the same positions: who went on
     /// there would miss some of them, and keep what never was.
-    /// - Throws: ``LogCut``; `EventStoreFailure`, `.archived` if the very next one stands in an archive.
-    private func events(after cursor: FollowerPlace, limit: Int) async throws -> [RecordedEvent] {
+    /// - Throws: ``LogCut``; `EventStoreFailure`.
+    private func page(after cursor: FollowerPlace, limit: Int) async throws -> LogPage {
         let place = cursor.place
-        guard place > .start else { return try await events(after: place, limit: limit, cursor) }
-        let found: [RecordedEvent]
-        do throws(EventStoreFailure) {
-            found = try await events(after: GlobalPosition(place.value - 1), limit: limit + 1, atLeast: 2, cursor)
-        } catch {
-            guard case .archived = error else { throw error }
+        if place > .start {
+            var page = try await page(after: GlobalPosition(place.value - 1), limit: limit + 1)
+            if let last = page.events.first {
+                if let seen = cursor.lastEvent, seen != last.event.id {
+                    throw LogCut(place: place, seen: seen, last.event.id)
+                }
+                cursor.lastEvent = last.event.id
+                page.events.removeFirst()
+                return page
+            }
+            guard case .archived = page.end else {
+                let head = try await head()
+                guard head >= place else { throw LogCut(place: place, head: head) }
+                return page
+            }
             // It may be the one at the place alone that was put away.
-            return try await events(after: place, limit: limit, cursor)
         }
-        guard let last = found.first, last.position == place else {
-            let head = try await head()
-            guard head >= place else { throw LogCut(place: place, head: head) }
-            return found
-        }
-        if let seen = cursor.lastEvent, seen != last.event.id { throw LogCut(place: place, seen: seen, last.event.id) }
-        cursor.lastEvent = last.event.id
-        return Array(found.dropFirst())
+        return try await page(after: place, limit: limit)
     }
 
-    /// Up to `limit` events, or what there is of them before an archive; fails if that is less than `least`.
-    private func events(
-        after place: GlobalPosition, limit: Int, atLeast least: Int = 1, _ cursor: FollowerPlace
-    ) async throws(EventStoreFailure) -> [RecordedEvent] {
-        var wanted = limit
-        while true {
-            do throws(EventStoreFailure) {
-                let found = try await readAll(
-                    after: place, before: nil, filter: EventFilter(), backwards: false, limit: wanted)
-                cursor.isAtEnd = found.count < wanted
-                return found
-            } catch {
-                guard case .archived = error, wanted > least else { throw error }
-                wanted = max(least, wanted / 2)
-            }
-        }
+    private func page(after place: GlobalPosition, limit: Int) async throws(EventStoreFailure) -> LogPage {
+        try await readAll(after: place, before: nil, filter: EventFilter(), backwards: false, limit: limit)
     }
 
     private func reading<Value>(_ body: () async throws -> Value) async throws(EventStoreFailure) -> Value {

@@ -15,7 +15,7 @@ struct ArchiveBed {
     let proofs: ProofDatabase
     let folder: String
     /// Of each stream.
-    let versions: [String: Int64]
+    var versions: [String: Int64] = [:]
 
     var archives: LedgerArchive { LedgerArchive(store: owning, patience: .seconds(120), logger: silent) }
 
@@ -76,28 +76,34 @@ struct ArchiveBed {
 
 /// A ledger in pieces of sixteen events: streams that are folded and streams that are not, some of them long at rest.
 func withArchivable(sealing: Bool = true, _ body: (ArchiveBed) async throws -> Void) async throws {
-    let folder = NSTemporaryDirectory() + "archive-\(UUID().uuidString)"
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    defer { #expect(throws: Never.self) { try FileManager.default.removeItem(atPath: folder) } }
-    try await withSmallPartitions { store, owner in
-        let keeper = PartitionKeeper(store: store, logger: silent)
-        var versions: [String: Int64] = [:]
+    try await withArchiveBed { bed in
+        var bed = bed
+        let keeper = PartitionKeeper(store: bed.store, logger: silent)
         for round in 0..<30 {
             for stream in ["rollout-a", "inbox-a", "inbox-b", "rollout-idle", "access-once"] {
                 if stream == "rollout-idle", round > 5 { continue }
                 if stream == "inbox-b", round % 7 != 0 { continue }
                 if stream == "access-once", round != 2 { continue }
-                let appended = try await store.append(
-                    SampleEvents.append(1 + round % 2, to: stream, after: versions[stream] ?? 0))
-                versions[stream] = appended.version.value
+                let appended = try await bed.store.append(
+                    SampleEvents.append(1 + round % 2, to: stream, after: bed.versions[stream] ?? 0))
+                bed.versions[stream] = appended.version.value
             }
             try await keeper.keep()
         }
+        if sealing { try await bed.proofs.sealAll() }
+        try await body(bed)
+    }
+}
+
+/// An empty ledger in pieces of sixteen events, and a folder for archives.
+func withArchiveBed(_ body: (ArchiveBed) async throws -> Void) async throws {
+    let folder = NSTemporaryDirectory() + "archive-\(UUID().uuidString)"
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    defer { #expect(throws: Never.self) { try FileManager.default.removeItem(atPath: folder) } }
+    try await withSmallPartitions { store, owner in
         let owning = PostgresEventStore(pool: PostgresPool(owner), logger: silent)
         let bed = ArchiveBed(
-            store: store, owning: owning, proofs: ProofDatabase(store: store, owner: owner), folder: folder,
-            versions: versions)
-        if sealing { try await bed.proofs.sealAll() }
+            store: store, owning: owning, proofs: ProofDatabase(store: store, owner: owner), folder: folder)
         do { try await body(bed) } catch {
             await owning.pool.close()
             throw error

@@ -15,7 +15,8 @@ import Testing
             let filter = EventFilter(types: ["sample.happened.v1"])
             let read = { () async throws(EventStoreFailure) -> [RecordedEvent] in
                 try await bed.store.readAll(
-                    after: .start, before: nil, filter: filter, backwards: backwards, limit: 1000)
+                    after: .start, before: nil, filter: filter, backwards: backwards, limit: 1000
+                ).whole()
             }
             let before = try await read()
             let archived = try await bed.archive(through: 48)

@@ -26,7 +26,7 @@ import Transparency
                 #expect(
                     try await ledger.store.readAll(
                         after: .start, before: nil, filter: until, backwards: false, limit: 1000
-                    ).count == 120)
+                    ).whole().count == 120)
                 try await ledger.sealAll()
                 let verified = try await ledger.verify()
                 #expect(verified.intact, "\(verified.findings)")

@@ -1,0 +1,45 @@
+/// A page of the log: events in the order that was asked for, and why there are no more of them.
+///
+/// Without a filter their positions follow one on another: what a page does not have of that which was asked for lies
+/// behind its last event.
+public struct LogPage: Sendable, Equatable {
+    /// Why a page has no more events.
+    public enum End: Sendable, Equatable {
+        /// There are as many as were asked for; there may be more.
+        case limit
+        /// There are no more: the log ends there, or the positions that were asked for do.
+        case complete
+        /// The next ones stand in an archive and not in the store; `words` say which, and what to do.
+        ///
+        /// `at` is the first position that the page does not cover, in the order of reading. Without a filter, or with one
+        /// of times alone, that event is not there; another filter is not looked through beyond the border of an archive,
+        /// though some events in it may have stayed.
+        case archived(at: GlobalPosition, words: String)
+    }
+
+    /// The events, in the order that was asked for.
+    public var events: [RecordedEvent]
+    /// Why there are no more.
+    public var end: End
+
+    /// Makes a page.
+    public init(events: [RecordedEvent], end: End) {
+        self.events = events
+        self.end = end
+    }
+
+    /// The events, if they are all that was asked for.
+    ///
+    /// - Throws: `.archived` if more of them stand in an archive.
+    public func whole() throws(EventStoreFailure) -> [RecordedEvent] {
+        if case .archived(_, let words) = end { throw .archived(words) }
+        return events
+    }
+
+    /// The events, as many as there are before an archive.
+    ///
+    /// - Throws: `.archived` if the very first one stands there.
+    public func beginning() throws(EventStoreFailure) -> [RecordedEvent] {
+        events.isEmpty ? try whole() : events
+    }
+}
