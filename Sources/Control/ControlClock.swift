@@ -33,7 +33,9 @@ public struct SystemControlClock: ControlClock {
 
     /// Sleeps on the monotonic clock; a step of the wall clock is noticed by whoever looks at ``now()`` afterwards.
     public func sleep(until deadline: Instant) async throws {
-        let wait = deadline.since(now())
-        if wait > .zero { try await Task.sleep(for: wait) }
+        // A day at a time: the machine's timers count nanoseconds, and end with the year 2262.
+        while case let wait = deadline.since(now()), wait > .zero {
+            try await Task.sleep(for: min(wait, .seconds(86_400)))
+        }
     }
 }

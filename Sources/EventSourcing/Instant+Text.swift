@@ -16,7 +16,7 @@ extension Instant: CustomStringConvertible, Codable {
 
     /// Reads RFC 3339 text such as `2026-11-24T09:30:00Z` or `2026-11-24T10:30:00.25+01:00`; `nil` if it is none.
     ///
-    /// Fraction digits beyond the sixth are dropped.
+    /// Fraction digits beyond the sixth are dropped. What an offset takes out of the years 0 to 9999 is none either.
     public init?(_ text: some StringProtocol) {
         var scanner = Scanner(bytes: Array(text.utf8))
         guard let year = scanner.digits(4), scanner.take("-"), let month = scanner.digits(2), scanner.take("-"),
@@ -34,6 +34,7 @@ extension Instant: CustomStringConvertible, Codable {
         let days = Self.days(fromCivil: year, month, day)
         self.init(
             microseconds: ((days * 86_400 + hour * 3600 + minute * 60 + second - offset) * 1_000_000) + fraction)
+        guard self >= .earliest, self <= .latest else { return nil }
     }
 
     /// Reads RFC 3339 text.

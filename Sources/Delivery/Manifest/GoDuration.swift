@@ -37,6 +37,8 @@ enum GoDuration {
 
     /// Seconds of a pause: a whole number, or a duration cut to whole seconds; `nil` for anything else.
     ///
+    /// Not every one can be a pause: that has at most `Int32.max` seconds.
+    ///
     /// - Source: Argo Rollouts, types.go `DurationSeconds`.
     static func pauseSeconds(_ text: String) -> Int? {
         if let seconds = Int(text) { return seconds }

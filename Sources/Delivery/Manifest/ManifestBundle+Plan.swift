@@ -173,10 +173,10 @@ private struct PlanBuilder {
 
 /// Percentages as `maxSurge` has them.
 enum Percentage {
-    /// The number before `%`, which may be missing; `nil` if there is none or it is negative.
+    /// The number before `%`, which may be missing; `nil` if there is none, or it is not one from 0 to `Int32.max`.
     static func parse(_ text: String) -> Int? {
         let digits = text.hasSuffix("%") ? text.dropLast() : text[...]
         guard !digits.isEmpty, digits.utf8.allSatisfy({ (48...57).contains($0) }) else { return nil }
-        return Int(digits)
+        return Int32(digits).map(Int.init)
     }
 }

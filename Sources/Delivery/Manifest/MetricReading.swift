@@ -45,6 +45,15 @@ struct MetricReading {
                 return .zero
             }
         }
+        for key in Self.limits {
+            guard let text = metric[key]?.stringValue, let number = Int(text), Int32(exactly: number) == nil else {
+                continue
+            }
+            defects.append(
+                Defect(
+                    field: key, message: "an integer between \(Int32.min) and \(Int32.max) is wanted",
+                    fix: "write a smaller number"))
+        }
         plan.interval = duration("interval", "interval")
         plan.initialDelay = duration("initialDelay", "startDelay")
         if let message = plan.defect {
@@ -68,6 +77,10 @@ struct MetricReading {
         return fields.contains { metric[$0]?.stringValue?.contains("{{") ?? false }
     }
 
+    private static let limits = [
+        "count", "failureLimit", "inconclusiveLimit", "consecutiveErrorLimit", "consecutiveSuccessLimit",
+    ]
+
     private static func fix(for field: String) -> String {
         switch field {
         case "failureLimit": "write 0 or more; -1 only beside a consecutiveSuccessLimit"
@@ -85,9 +98,10 @@ struct MetricReading {
         return count
     }
 
-    /// A text that is no number counts as 0.
+    /// A text that is no number counts as 0, a number beyond 32 bits as the last one that is not: both are worked with here
+    /// before anybody has heard of the defect.
     private static func number(_ value: JSONValue?) -> Int? {
         guard let value, !value.isNull else { return nil }
-        return value.intValue ?? value.stringValue.map { Int($0) ?? 0 }
+        return (value.intValue ?? value.stringValue.map { Int($0) ?? 0 }).map { Int(Int32(clamping: $0)) }
     }
 }

@@ -35,7 +35,8 @@ extension RolloutLint {
                 findings.error(path, "must be greater than or equal to 0", fix: "write 0 or more")
             }
             if let text = findings[path]?.stringValue, Percentage.parse(text) == nil {
-                findings.error(path, "a number of pods or a percentage is wanted", fix: "write 1 or 25%")
+                findings.error(
+                    path, "a number of pods or a percentage is wanted, at most \(Int32.max)", fix: "write 1 or 25%")
             }
         }
         func isZero(_ value: JSONValue?) -> Bool {

@@ -52,6 +52,11 @@ extension RolloutLint {
         if let seconds, seconds < 0 {
             findings.error(
                 path, "Duration needs to be greater than 0", fix: "write seconds, or a duration such as 10m or 1h30m")
+        } else if duration.intValue == nil, let seconds, Int32(exactly: seconds) == nil {
+            // A number without quotes is held to that by its type.
+            findings.error(
+                path, "Duration needs to be at most \(Int32.max) seconds",
+                fix: "write a shorter one, or pause: {} for one without end")
         }
     }
 

@@ -51,6 +51,34 @@ struct ManifestLintTests {
                 == true)
     }
 
+    @Test func `a number in quotes is held to what one without them is held to`() throws {
+        let pause = "spec.strategy.canary.steps[0].pause.duration: Duration needs to be at most 2147483647 seconds"
+        for duration in ["9223372036854775807", "999999999999", "2147483648", "2562047h"] {
+            #expect(try errors(Fixtures.rollout(canary: "steps:\n- pause: {duration: \"\(duration)\"}")) == [pause])
+        }
+        #expect(try errors(Fixtures.rollout(canary: "steps:\n- pause: {duration: \"2147483647\"}")) == [])
+        for percentage in ["1000000000000000000%", "2147483648"] {
+            #expect(
+                try errors(Fixtures.rollout(canary: "maxSurge: \"\(percentage)\"")) == [
+                    "spec.strategy.canary.maxSurge: a number of pods or a percentage is wanted, at most 2147483647"
+                ])
+        }
+        let big = "9223372036854775807"
+        for limits in [
+            "count: \"\(big)\"", "count: 1, failureLimit: \"\(big)\", consecutiveSuccessLimit: \"\(big)\"",
+        ] {
+            let template = Fixtures.template(
+                "t",
+                "metrics: [{name: a, interval: 1s, \(limits), provider: {prometheus: {address: a, query: q}}}]")
+            let last = limits.split(separator: " ").dropLast().last.map(String.init) ?? ""
+            let errors = try errors(template)
+            #expect(
+                errors.contains(
+                    "spec.metrics[0].\(last) metrics[0]: an integer between -2147483648 and 2147483647 is wanted"),
+                "\(errors)")
+        }
+    }
+
     @Test func `a label that YAML reads as a truth value is an error with its cure`() throws {
         let problem = try #require(
             try lint("apiVersion: v1\nkind: Service\nmetadata: {name: a, labels: {on-call: yes}}\n").first)
