@@ -24,7 +24,7 @@ extension RolloutControl {
         do {
             let wasEnded = rollouts[name]?.state.rollout?.release?.hasEnded
             let handled = try await handle(command, context, name)
-            adopt(name, version: handled.version, state: handled.state)
+            adopt(name, version: handled.stateVersion, state: handled.state)
             reconcile(name)
             if wasEnded == false { tellOfAbort(name, since: at) }
         } catch {
@@ -61,7 +61,7 @@ extension RolloutControl {
         let tenure = tenures[shard(of: name)]
         do {
             let handled = try await handle(command, context, name)
-            adopt(name, version: handled.version, state: handled.state)
+            adopt(name, version: handled.stateVersion, state: handled.state)
         } catch {
             if Self.isOutage(error) { throw error }
             if case .store(.fenced) = error, let tenure {

@@ -41,8 +41,10 @@ public protocol StreamDecider: Decider, EventCoding {
 
 /// What a handled command came to.
 public struct Handled<State: Sendable>: Sendable {
-    /// The state after it.
+    /// The state after it; for a repeat, the present one.
     public var state: State
+    /// The version of ``state``: above ``version`` if a repeat is answered after others have written.
+    public var stateVersion: StreamVersion
     /// The stream's version after it.
     public var version: StreamVersion
     /// The position that a reader must have reached to see it; `nil` if nothing was appended.
@@ -114,9 +116,7 @@ public actor CommandHandler<D: StreamDecider> {
         _ command: D.Command, on stream: StreamName, context: CommandContext
     ) async throws(Failure) -> Handled<D.State> {
         if context.keepsReceipt, let first = try await receipt(context, stream) {
-            let (_, state) = try await load(stream)
-            return Handled(
-                state: state, version: first.version, position: first.position, events: [], isDuplicate: true)
+            return try await repeated(first, on: stream)
         }
         let attempts = 10
         for attempt in 0..<attempts {
@@ -138,7 +138,9 @@ public actor CommandHandler<D: StreamDecider> {
             if decided.isEmpty, !context.keepsReceipt {
                 // Nor is there nothing to do because a stale state knows of nothing.
                 if attempt == 0, try await hasGrown(stream, beyond: version) { continue }
-                return Handled(state: before, version: version, position: nil, events: [], isDuplicate: false)
+                return Handled(
+                    state: before, stateVersion: version, version: version, position: nil, events: [],
+                    isDuplicate: false)
             }
             var state = before
             let events = envelope(decided, evolving: &state, context: context)
@@ -146,20 +148,50 @@ public actor CommandHandler<D: StreamDecider> {
                 stream: stream, expecting: .exactly(version), events: events,
                 command: context.keepsReceipt ? context.id : nil, fingerprint: context.fingerprint,
                 fence: context.fence)
+            let appended: Appended
             do {
-                let appended = try await commit(append)
-                keep(stream, appended.version, state)
-                return Handled(
-                    state: state, version: appended.version, position: appended.position, events: events,
-                    isDuplicate: appended.isDuplicate)
+                appended = try await commit(append)
             } catch .wrongExpectedVersion {
                 kept[stream] = nil
+                continue
             } catch {
                 kept[stream] = nil
                 throw .store(error)
             }
+            if appended.isDuplicate, try await !stands(events, on: stream, upTo: appended.version) {
+                // The order was under way twice, and the log has what was decided about it elsewhere, not this.
+                kept[stream] = nil
+                return try await repeated(appended, on: stream)
+            }
+            keep(stream, appended.version, state)
+            return Handled(
+                state: state, stateVersion: appended.version, version: appended.version, position: appended.position,
+                events: events, isDuplicate: appended.isDuplicate)
         }
         throw .contended(attempts: attempts)
+    }
+
+    /// Whether the log has just these events: an append that repeats another one may be its own resend.
+    private func stands(
+        _ events: [NewEvent], on stream: StreamName, upTo version: StreamVersion
+    ) async throws(Failure) -> Bool {
+        guard !events.isEmpty, version.value >= events.count else { return false }
+        do throws(EventStoreFailure) {
+            let there = try await store.read(
+                stream, after: StreamVersion(version.value - Int64(events.count)), limit: events.count)
+            return there.map(\.event.id) == events.map(\.id)
+        } catch {
+            kept[stream] = nil
+            throw .store(error)
+        }
+    }
+
+    /// The answer to an order that was handled before.
+    private func repeated(_ first: Appended, on stream: StreamName) async throws(Failure) -> Handled<D.State> {
+        let (version, state) = try await load(stream)
+        return Handled(
+            state: state, stateVersion: version, version: first.version, position: first.position, events: [],
+            isDuplicate: true)
     }
 
     /// Whether somebody else has written since the kept state that was trusted; what is kept is fresh afterwards.
