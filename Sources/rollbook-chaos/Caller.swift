@@ -70,15 +70,17 @@ struct Caller: Sendable {
             "sent \(id) \(append.stream) \(expected) \(append.command?.description ?? "-") "
                 + "\(append.fence.map { "\($0.epoch)" } ?? "-") "
                 + append.events.map(\.id.description).joined(separator: ","), durably: false)
+        let began = WallClock.now()
         var unknowns = 0
         while true {
-            let began = WallClock.now()
+            let sent = WallClock.now()
             do {
                 let appended = try await store.append(append)
                 versions.learn(appended.version, of: append.stream)
                 journal.note(
                     "made \(id) \(appended.position.value) \(appended.version.value) \(appended.isDuplicate ? "repeat" : "first") "
-                        + "\(unknowns) \(began.microseconds) \(WallClock.now().microseconds)", durably: true)
+                        + "\(unknowns) \(began.microseconds) \(sent.microseconds) \(WallClock.now().microseconds)",
+                    durably: true)
                 return true
             } catch {
                 switch error {

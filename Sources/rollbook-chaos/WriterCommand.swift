@@ -14,10 +14,11 @@ struct WriterCommand: AsyncParsableCommand {
 
               sent ID STREAM EXPECTED|any COMMAND|- FENCE|- EVENT,EVENT…
               unknown ID WORDS                      it may have been made; it is sent again as it was
-              made ID POSITION VERSION first|repeat UNKNOWNS BEGAN ENDED     acknowledged; on the disk before it counts
+              made ID POSITION VERSION first|repeat UNKNOWNS BEGAN SENT ENDED    acknowledged; on the disk first
               none ID WORDS                         refused, or not reached: nothing of it may ever be in the log
 
-            BEGAN and ENDED are microseconds since 1970. A third of the appends expect no version; those carry a command.
+            BEGAN, SENT (for the last time) and ENDED are microseconds since 1970. A third of the appends expect no \
+            version; those carry a command.
             """)
 
     @OptionGroup var options: ChaosOptions

@@ -21,6 +21,8 @@ class Instance:
         self.unknown = {}
         # The last position that a follower noted.
         self.place = 0
+        # Appends that were sent and have come to no end yet.
+        self.open = set()
         self.tally = {"made": 0, "repeat": 0, "unknown": 0, "none": 0, "fenced": 0}
 
     def start(self):
@@ -41,6 +43,7 @@ class Instance:
         self.news()
         # Nobody is left who would send them again.
         self.unknown = {}
+        self.open = set()
         self.is_stopped = False
 
     def stop(self):
@@ -74,21 +77,29 @@ class Instance:
 
     def count(self, line):
         word, append = line[0], line[1]
-        if word == "unknown":
+        if word == "sent":
+            self.open.add(append)
+        elif word == "unknown":
             self.tally["unknown"] += 1
             self.unknown[append] = line
         elif word == "made":
             self.tally["made"] += 1
             self.tally["repeat"] += line[4] == "repeat"
+            self.open.discard(append)
             self.unknown.pop(append, None)
         elif word == "none":
             self.tally["none"] += 1
             self.tally["fenced"] += line[2] == "fenced"
+            self.open.discard(append)
             self.unknown.pop(append, None)
 
     def made_since(self, moment):
         """The first append that was begun after `moment` and is acknowledged; None if there is none yet."""
         return next((l for l in self.news() if l[0] == "made" and int(l[6]) >= moment), None)
+
+    def sent_since(self, moment):
+        """The first acknowledgement of what was sent after `moment`, if not for the first time; None if there is none."""
+        return next((l for l in self.news() if l[0] == "made" and int(l[7]) >= moment), None)
 
 
 class Instances:
