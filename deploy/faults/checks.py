@@ -129,8 +129,12 @@ def check(server, database, instances, strangers=0):
             raise Broken(f"position {position}, event {event}: nobody sent it")
     for follower in instances.followers:
         log.check_follower(follower)
-    # Every content by its hash, every name, every batch: as an auditor looks.
-    status, said = output(["rollbook", "verify", "--database", server.address(database)])
+    verify(server.address(database))
+    return log
+
+
+def verify(address):
+    """Looks at every content by its hash, every name, every batch: as an auditor does."""
+    status, said = output(["rollbook", "verify", "--database", address])
     if status != 0:
         raise Broken(f"rollbook verify ended with {status}: {said}")
-    return log

@@ -1,29 +1,15 @@
 """What operators do after a loss: a replica is promoted; a backup is restored to an earlier point, and the log goes on."""
 
 import json
-import os
-import pathlib
 import re
-import signal
-import socket
-import subprocess
-import tempfile
 import time
-import urllib.error
-import urllib.request
 
 from broken import Broken, output, until
 from checks import Log, check
 from instances import Instances
+from places import short_place
 from server import Server, create_database
-
-
-def short_place(run):
-    """A folder whose sockets have short paths, and that the server's user can come through."""
-    place = pathlib.Path(tempfile.mkdtemp(prefix="rbf-", dir="/tmp"))
-    place.chmod(0o755)
-    run.places.append(place)
-    return place
+from service import Service
 
 
 def promoted_replica(run):
@@ -60,66 +46,6 @@ def promoted_replica(run):
     return (f"4 writers, 2 followers; every writer went on within {gap:.1f} s of the primary's end; {len(log.events)} "
             f"events, {group.total('made')} appends acknowledged, {group.total('unknown')} times unknown, "
             f"{group.total('repeat')} recognised as repeats; nothing acknowledged was lost")
-
-
-class Service:
-    """`rollbook serve`, whose sealer signs tree heads and whose API is asked."""
-
-    def __init__(self, run, data):
-        self.data, self.log = data, run.folder / "serve.log"
-        # Far from those of another run beside this one.
-        self.ports = [free_port(first + os.getpid() % 400 * 2) for first in (20000, 21000, 22000)]
-        self.process = None
-
-    def start(self, address):
-        api, traffic, prometheus = self.ports
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                ["rollbook", "serve", "--database", address, "--data", str(self.data), "--port", str(api),
-                 "--traffic-port", str(traffic), "--prometheus-port", str(prometheus), "--seal-interval", "0.2"],
-                stdout=log, stderr=log, start_new_session=True)
-        if not until(60, lambda: self.get("/readyz")[0] == 200, lambda: self.process.poll() is not None, pause=0.05):
-            raise Broken(f"rollbook serve did not become ready; {self.log} ends: {self.log.read_text()[-800:]}")
-
-    def get(self, path, **headers):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.ports[0]}{path}", headers=headers)
-        try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                return answer.status, answer.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
-
-    def head(self):
-        """The last signed tree head, and how many events it covers."""
-        status, text = self.get("/api/v1/ledger/checkpoint")
-        return (int(text.split("\n")[1]), text) if status == 200 else (0, "")
-
-    def stop(self):
-        if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(30)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-
-    def end(self):
-        self.stop()
-        output(["rollbook", "down", "--data", self.data])
-
-
-def free_port(first):
-    for port in range(first, first + 200):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
-    raise Broken(f"no free loopback port from {first} to {first + 199}")
 
 
 def rollbook(*arguments):

@@ -6,9 +6,11 @@ from broken import Broken, until
 from checks import check
 from disk import SmallDisk
 from instances import Instances
+from places import short_place
 from proxy import Proxy
-from recovery import promoted_replica, restored_backup, short_place
+from recovery import promoted_replica, restored_backup
 from server import Server, create_database, now
+from serving import idle_serve, killed_controller
 
 
 def instances(run, database, server=None, folder=None):
@@ -282,5 +284,6 @@ def refused_for_space(group):
 SCENARIOS = {
     "killed-and-cut": killed_and_cut, "stopped-server": stopped_server, "reply-lost": reply_lost,
     "stopped-instance": stopped_instance, "replica-missing": replica_missing, "full-disk": full_disk,
-    "promoted-replica": promoted_replica, "restored-backup": restored_backup,
+    "promoted-replica": promoted_replica, "restored-backup": restored_backup, "killed-controller": killed_controller,
+    "idle-serve": idle_serve,
 }

@@ -1,0 +1,170 @@
+"""A small shop that is released step by step, and what must hold of the log of its releases."""
+
+import collections
+import http.server
+import json
+import threading
+
+from broken import Broken, until
+
+STREAM = "rollout-default/default/shop"
+
+MANIFEST = """
+apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: { name: shop }
+spec:
+  replicas: 1
+  selector: { matchLabels: { app: shop } }
+  template:
+    metadata: { labels: { app: shop } }
+    spec:
+      terminationGracePeriodSeconds: 2
+      containers:
+        - name: app
+          image: "shop:TAG"
+          command: ["payments-api", "serve"]
+          ports: [{ containerPort: 8080, name: http }]
+          readinessProbe: { httpGet: { path: /healthz, port: http }, periodSeconds: 1 }
+  strategy:
+    canary:
+      canaryService: shop-canary
+      stableService: shop-stable
+      scaleDownDelaySeconds: 1
+      trafficRouting: { nginx: { stableIngress: shop } }
+      analysis: { templates: [{ templateName: errors }] }
+      steps:
+STEPS
+---
+apiVersion: argoproj.io/v1alpha1
+kind: AnalysisTemplate
+metadata: { name: errors }
+spec:
+  metrics:
+    - name: error-rate
+      interval: 1s
+      successCondition: result[0] <= 0.01
+      provider:
+        prometheus: { address: "http://127.0.0.1:METRICS", query: errors }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: shop-stable }
+spec: { selector: { app: shop }, ports: [{ port: 80, targetPort: 8080 }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: shop-canary }
+spec: { selector: { app: shop }, ports: [{ port: 80, targetPort: 8080 }] }
+---
+apiVersion: networking.k8s.io/v1
+kind: Ingress
+metadata: { name: shop, annotations: { kubernetes.io/ingress.class: nginx } }
+spec:
+  rules:
+    - http:
+        paths:
+          - { path: /, pathType: Prefix, backend: { service: { name: shop-stable, port: { number: 80 } } } }
+"""
+
+
+class Metrics:
+    """Answers each query as a Prometheus would that has seen no error."""
+
+    ANSWER = json.dumps({"status": "success", "data": {
+        "resultType": "vector", "result": [{"metric": {}, "value": [1.5, "0"]}]}}).encode()
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(Metrics.ANSWER)))
+            self.end_headers()
+            self.wfile.write(Metrics.ANSWER)
+
+        do_POST = do_GET
+
+        def log_message(self, *_):
+            pass
+
+    def __init__(self):
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.Handler)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class Shop:
+    """The shop's releases, each with the same steps, given as lines of the manifest without their indent."""
+
+    def __init__(self, run, steps):
+        self.metrics = Metrics()
+        run.ending.callback(self.metrics.close)
+        self.file = run.folder / "shop.yaml"
+        self.steps = steps
+        self.releases = 0
+
+    def apply(self, service):
+        """Begins the next release."""
+        self.releases += 1
+        steps = "\n".join(f"        - {step}" for step in self.steps)
+        self.file.write_text(MANIFEST.replace("TAG", str(self.releases)).replace("STEPS", steps)
+                             .replace("METRICS", str(self.metrics.port)))
+        service.order("apply", "-f", self.file)
+
+    def events(self, service):
+        """Everything that the log has of the shop."""
+        events = []
+        while page := service.events(events[-1]["position"] if events else 0):
+            events += page
+        return [e for e in events if e["stream"] == STREAM]
+
+    def wait_for(self, service, words, seconds, fact):
+        """Waits for a fact about the kinds of the last release's events."""
+        def found():
+            events = self.events(service)
+            last = max((i for i, e in enumerate(events) if kind(e) == "release-started"), default=0)
+            return fact([kind(e) for e in events[last:]])
+
+        if not until(seconds, found, pause=0.1):
+            raise Broken(f"release {self.releases} of the shop: not within {seconds} s: {words}; the log ends with "
+                         f"{[kind(e) for e in self.events(service)[-6:]]}")
+
+    def wait_for_end(self, service, seconds):
+        self.wait_for(service, "completed", seconds, lambda kinds: "completed" in kinds)
+
+
+def kind(event):
+    """`weight-applied` of `rollout.weight-applied.v1`."""
+    return event["type"].removeprefix("rollout.").rsplit(".", 1)[0]
+
+
+def check_each_once(events):
+    """Nothing is in the log twice, and nothing that was decided or begun is missing."""
+    generations, steps, measured = (collections.defaultdict(list) for _ in range(3))
+    for event in events:
+        data, word = event["data"], kind(event)
+        if word in ("weight-decided", "weight-applied"):
+            generations[word].append((data["generation"], event))
+        elif word == "step-entered":
+            steps[event["correlation"]].append((data["index"], event))
+        elif word == "measurement-taken":
+            measured[data["run"], data["metric"]].append((data["number"], event))
+    decided, applied = ([g for g, _ in generations[w]] for w in ("weight-decided", "weight-applied"))
+    if applied != decided or decided != sorted(set(decided)):
+        raise Broken(f"each weight that was decided must be applied, once and in order: decided {decided}, applied "
+                     f"{applied}")
+    for first, what, series in ((0, "step", steps), (1, "measurement", measured)):
+        for key, found in series.items():
+            for index, (number, event) in enumerate(found):
+                if number != first + index:
+                    raise Broken(f"position {event['position']}, event {event['id']}: {what} {number} of {key}, where "
+                                 f"{first + index} was expected")
+    kinds = [kind(e) for e in events]
+    if kinds.count("release-started") != kinds.count("completed"):
+        raise Broken(f"{kinds.count('release-started')} releases began, {kinds.count('completed')} completed")
+    return sum(len(found) for found in (*steps.values(), *measured.values(), decided))
