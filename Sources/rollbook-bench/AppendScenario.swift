@@ -5,19 +5,22 @@ import Postgres
 import Synchronization
 
 /// Appends of one event each by N callers to 1,000 streams, expected versions on, acknowledged when durable; against as
-/// many connections that insert single rows.
+/// many connections that insert single rows, and against COPY of such rows, all in one transaction.
 struct AppendScenario {
     let bed: BenchBed
     let plan: BenchPlan
 
     private static let streams = 1000
+    private static let copied = "bench.copied"
 
     func run() async throws {
         try await bed.script(RawInserts.schema)
+        try await bed.script(BenchRows.table(Self.copied))
         let raw = try RawInserts(bed.owner)
+        let rows = BenchRows(round: 1, count: plan.rowsCopied, streams: Self.streams)
         try await bed.withStore { store in
             let streams = try await Self.opened(store)
-            for callers in plan.callers { try await measure(callers, raw, store, streams) }
+            for callers in plan.callers { try await measure(callers, raw, rows, store, streams) }
         }
         try await bed.script("DROP SCHEMA bench CASCADE")
         try await HalfLoad(bed: bed, plan: plan).run()
@@ -25,25 +28,23 @@ struct AppendScenario {
     }
 
     private func measure(
-        _ callers: Int, _ raw: RawInserts, _ store: PostgresEventStore, _ streams: [BenchStream]
+        _ callers: Int, _ raw: RawInserts, _ rows: BenchRows, _ store: PostgresEventStore, _ streams: [BenchStream]
     ) async throws {
-        var (rates, baselines, ratios): ([Double], [Double], [Double]) = ([], [], [])
         var durations: [Duration] = []
+        var copies: [Double] = []
         var peak = 0.0
-        for round in 1...plan.rounds {
+        let comparison = try await Comparison.run("\(callers) callers", rounds: plan.rounds) {
+            try await bed.script("TRUNCATE \(Self.copied); CHECKPOINT")
+            copies.append(try await rows.copied(into: Self.copied, bed.owner))
             try await bed.script("CHECKPOINT")
-            let baseline = try await raw.run(callers: callers, for: plan.duration)
+            return try await raw.run(callers: callers, for: plan.duration).rate
+        } measuring: {
             try await bed.script("CHECKPOINT")
             try ResidentMemory.resetPeak()
-            let case_ = try await Self.append(callers, to: streams, through: store, for: plan.duration)
+            let measured = try await Self.append(callers, to: streams, through: store, for: plan.duration)
             peak = max(peak, try ResidentMemory.peak())
-            durations += case_.durations
-            rates.append(case_.rate)
-            baselines.append(baseline.rate)
-            ratios.append(case_.rate / baseline.rate)
-            Progress.say(
-                "  \(callers) callers, round \(round): \(Int(case_.rate))/s against \(Int(baseline.rate))/s, "
-                    + "\((case_.rate / baseline.rate).rounded(toPlaces: 2))×")
+            durations += measured.durations
+            return measured.rate
         }
         let bytes = try await bed.number(
             """
@@ -51,13 +52,18 @@ struct AppendScenario {
                     / (SELECT max(last_position) FROM ledger.append_batch))::float8
             FROM ledger.event_partition
             """)
-        try Figures(
-            scenario: "append", callers: callers, rate: Percentiles.median(rates.sorted()).rounded(),
-            against: "single-row prepared INSERT on as many connections",
-            baseline: Percentiles.median(baselines.sorted()).rounded(), ratio: Figures.Spread(ratios),
-            p50_ms: Percentiles.milliseconds(durations, at: 0.5), p99_ms: Percentiles.milliseconds(durations, at: 0.99),
-            bytes_per_row: bytes.rounded(), peak_mib: peak, settings: bed.settings
-        ).say()
+        for (against, compared) in [
+            ("single-row prepared INSERT on as many connections", comparison),
+            ("COPY of such rows on one connection", comparison.against(copies)),
+        ] {
+            try Figures(
+                scenario: "append", callers: callers, rate: compared.rate, against: against,
+                baseline: compared.baseline, ratio: compared.ratio,
+                p50_ms: Percentiles.milliseconds(durations, at: 0.5),
+                p99_ms: Percentiles.milliseconds(durations, at: 0.99), bytes_per_row: bytes.rounded(), peak_mib: peak,
+                settings: bed.settings
+            ).say()
+        }
     }
 
     /// Streams with one event each, and their versions.

@@ -21,6 +21,13 @@ struct Comparison {
         return comparison
     }
 
+    /// The same rounds against another baseline, measured in each of them.
+    func against(_ others: [Double]) -> Comparison {
+        var comparison = self
+        comparison.baselines = others
+        return comparison
+    }
+
     var rate: Double { Percentiles.median(rates.sorted()).rounded() }
     var baseline: Double { Percentiles.median(baselines.sorted()).rounded() }
     var ratio: Figures.Spread { Figures.Spread(zip(rates, baselines).map { $0 / $1 }) }

@@ -36,22 +36,30 @@ struct HalfLoad {
             try await bed.script("CHECKPOINT")
             let rate = (try await streams.rush(Self.callers, for: duration, through: store) / 2).rounded()
             var durations = [[Duration]](repeating: [], count: Company.allCases.count)
+            var slowest = [[Double]](repeating: [], count: Company.allCases.count)
             let lags = Company.allCases.map { _ in LagWatch() }
             for round in 1...plan.rounds {
                 for (index, company) in Company.allCases.enumerated() {
-                    durations[index] += try await with(company, store, lags[index]) { duration in
+                    let measured = try await with(company, store, lags[index]) { duration in
                         try await SteadyLoad.run(rate, for: duration, to: streams, through: store)
                     }
+                    durations[index] += measured
+                    slowest[index].append(Percentiles.milliseconds(measured, at: 0.99) ?? 0)
                 }
-                let p99 = durations.map { "\(Percentiles.milliseconds($0, at: 0.99) ?? 0)" }.joined(separator: ", ")
+                let p99 = slowest.map { "\($0.last ?? 0)" }.joined(separator: ", ")
                 Progress.say(
                     "  half of the peak, round \(round): \(Int(rate))/s, p99 in ms alone and beside readers \(p99); "
                         + "lags \(lags.dropFirst().map(\.seconds))")
             }
             for (index, company) in Company.allCases.enumerated() {
+                let what = "half of the peak rate, \(company.rawValue)"
+                guard company != .nobody else {
+                    try say(what, rate, durations[index])
+                    continue
+                }
                 try say(
-                    "half of the peak rate, \(company.rawValue)", rate, durations[index],
-                    company == .nobody ? nil : lags[index].seconds)
+                    what, rate, durations[index], lags[index].seconds,
+                    Figures.Spread(zip(slowest[index], slowest[0]).map { $0 / $1 }))
             }
         }
     }
@@ -63,9 +71,14 @@ struct HalfLoad {
         case auditIndex = "with those and the audit index"
     }
 
-    private func say(_ what: String, _ rate: Double, _ durations: [Duration], _ lags: [String: Double]?) throws {
+    /// - Parameter ratio: The p99 of each round by that of the same round with nobody beside.
+    private func say(
+        _ what: String, _ rate: Double, _ durations: [Duration], _ lags: [String: Double]? = nil,
+        _ ratio: Figures.Spread? = nil
+    ) throws {
         try Figures(
-            scenario: "append", what: what, rate: rate, p50_ms: Percentiles.milliseconds(durations, at: 0.5),
+            scenario: "append", what: what, rate: rate, against: ratio.map { _ in "the p99 alone" }, ratio: ratio,
+            p50_ms: Percentiles.milliseconds(durations, at: 0.5),
             p99_ms: Percentiles.milliseconds(durations, at: 0.99), greatest_lag_s: lags, settings: bed.settings
         ).say()
     }

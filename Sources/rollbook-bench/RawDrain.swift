@@ -2,7 +2,7 @@ import CLibpq
 import Foundation
 import Postgres
 
-/// The baseline of reading: the whole log by binary COPY, drained by libpq and thrown away.
+/// The baseline of reading: the whole log by binary COPY, in no order, drained by libpq and thrown away.
 struct RawDrain: Sendable {
     static let name = "COPY binary of the same rows drained by libpq"
 
@@ -25,7 +25,8 @@ struct RawDrain: Sendable {
         }
         defer { PQfinish(connection) }
         let begun = ContinuousClock.now
-        let sql = #"COPY (SELECT * FROM ledger.event ORDER BY "position") TO STDOUT (FORMAT binary)"#
+        // In whichever order the server has them: what is asked for beyond that is not part of the baseline.
+        let sql = "COPY (SELECT * FROM ledger.event) TO STDOUT (FORMAT binary)"
         let answer = PQexec(connection, sql)
         defer { PQclear(answer) }
         guard PQresultStatus(answer) == PGRES_COPY_OUT else {

@@ -47,6 +47,8 @@ struct RollbookBench: AsyncParsableCommand {
     @Option(name: .customLong("migrations"), help: "The folder of the SQL migrations.")
     var migrations = "migrations"
 
+    private var wanted: [Scenario] { scenarios.isEmpty ? Scenario.allCases : scenarios }
+
     func validate() throws {
         if embedded, database != nil { throw ValidationError("--embedded and --database exclude each other") }
         for count in callers where !(1...1024).contains(count) {
@@ -59,6 +61,17 @@ struct RollbookBench: AsyncParsableCommand {
         if let events, !(1000...100_000_000).contains(events) {
             throw ValidationError("--events is \(events): give 1000 to 100000000")
         }
+        for (option, isGiven, uses) in [
+            ("--callers", !callers.isEmpty, \Scenario.takesCallers), ("--rounds", rounds != nil, \.takesRounds),
+            ("--seconds", seconds != nil, \.takesSeconds), ("--events", events != nil, \.takesEvents),
+        ] where isGiven {
+            let users = Scenario.allCases.filter { $0[keyPath: uses] }
+            if Set(wanted).isDisjoint(with: users) {
+                throw ValidationError(
+                    "\(option) does nothing for \(wanted.map(\.rawValue).joined(separator: ", ")): leave it out, or name "
+                        + users.map(\.rawValue).joined(separator: ", "))
+            }
+        }
     }
 
     func run() async throws {
@@ -66,9 +79,8 @@ struct RollbookBench: AsyncParsableCommand {
             callers: callers.isEmpty ? (quick ? [1, 64] : [1, 16, 64, 256]) : callers,
             rounds: rounds ?? (quick ? 2 : 5), duration: .seconds(seconds ?? (quick ? 0.3 : 1)),
             events: events ?? (quick ? 20_000 : 1_000_000), questions: quick ? 20 : 300,
-            streamLength: quick ? 1000 : 10_000)
-        let wanted = scenarios.isEmpty ? Scenario.allCases : scenarios
-        let (database, data, migrations) = (database, data, migrations)
+            streamLength: quick ? 1000 : 10_000, rowsCopied: quick ? 1000 : 20_000)
+        let (wanted, database, data, migrations) = (wanted, database, data, migrations)
         try await Self.untilSignal {
             try await BenchBed.with(database: database, directory: data, migrations: migrations) { databases in
                 for scenario in wanted {
@@ -119,6 +131,14 @@ enum Scenario: String, CaseIterable, ExpressibleByArgument {
         }
     }
 
+    var takesCallers: Bool { self == .append }
+
+    var takesRounds: Bool { self != .asOf && self != .audit }
+
+    var takesSeconds: Bool { self == .append || self == .follow }
+
+    var takesEvents: Bool { !writes || self == .import }
+
     func run(_ bed: BenchBed, _ plan: BenchPlan) async throws {
         switch self {
         case .append: try await AppendScenario(bed: bed, plan: plan).run()
@@ -147,4 +167,6 @@ struct BenchPlan: Sendable {
     var questions: Int
     /// Events of the stream whose past is asked for.
     var streamLength: Int
+    /// How many rows are written by the COPY that appends are measured against.
+    var rowsCopied: Int
 }
