@@ -148,7 +148,7 @@ public struct RolloutLookup: Sendable {
             }
             await afterPage()
             if !goesOn { return }
-            limit = Self.pageSize
+            limit = min(Self.pageSize, 4 * limit)
         }
     }
 }
