@@ -93,6 +93,23 @@ struct NginxServerTests {
         }
     }
 
+    @Test func `an answer that comes late takes nothing newer from what is kept`() async throws {
+        try await withNginx { _, nginx in
+            try await nginx.serve([site])
+            var later = route(4, 25)
+            later.epoch = 2
+            _ = try await nginx.put(later, of: backend)
+            _ = try await nginx.put(endpoints(7, stable: ["127.0.0.1:1"], canary: []), of: backend)
+            try await nginx.keep(route(5, 0), of: backend)
+            try await nginx.keep(endpoints(6, stable: [], canary: []), of: backend)
+            let saved = try JSONDecoder().decode(
+                [String: [String: String]].self, from: Data(contentsOf: URL(filePath: nginx.layout.savedState)))
+            let kept = try #require(saved[backend])
+            #expect(try JSONDecoder().decode(NginxRoute.self, from: Data(#require(kept["route"]).utf8)) == later)
+            #expect(kept["endpoints"]?.contains("127.0.0.1:1") == true)
+        }
+    }
+
     @Test func `an older generation is refused and the newer one stands`() async throws {
         try await withNginx { _, nginx in
             try await nginx.serve([site])

@@ -23,12 +23,12 @@ public struct NginxControl: Sendable {
 
     /// Sets the weights of `backend`, unless a newer generation stands.
     public func put(_ route: NginxRoute, of backend: String) async throws(PlatformFailure) -> Change {
-        try await put(try Self.text(of: route), "route", backend)
+        try await put(try Self.text(of: route), NginxRoute.name, backend)
     }
 
     /// Sets the pods of `backend`, unless a newer generation stands.
     public func put(_ endpoints: NginxEndpoints, of backend: String) async throws(PlatformFailure) -> Change {
-        try await put(try Self.text(of: endpoints), "endpoints", backend)
+        try await put(try Self.text(of: endpoints), NginxEndpoints.name, backend)
     }
 
     /// What nginx obeys, by backend.
@@ -37,12 +37,6 @@ public struct NginxControl: Sendable {
         let (status, body) = try await send("GET", "/state")
         guard status == 200 else { throw failure(status, body) }
         return try decode(All.self, body).backends
-    }
-
-    /// Forgets `backend`; requests to it are answered 503 from now on.
-    public func remove(_ backend: String) async throws(PlatformFailure) {
-        let (status, body) = try await send("DELETE", "/backend", ["backend": backend])
-        guard status == 200 else { throw failure(status, body) }
     }
 
     /// Waits until no request that was picked under a version below `version` is under way, `timeout` at most.

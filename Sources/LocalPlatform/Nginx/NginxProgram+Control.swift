@@ -5,7 +5,6 @@ extension NginxProgram {
     ///   route, `epoch`. 200 with the backend's state; 409 with it if a newer epoch, of the same epoch a newer generation,
     ///   or the same of both with another content stands already.
     /// - `GET /state` – all backends.
-    /// - `DELETE /backend?backend=B`
     /// - `GET /drained?backend=B&before=V&timeout=MS` – waits until no request that was picked under a version below V
     ///   is under way, and answers how many are.
     /// - `GET /idle?endpoint=ADDRESS&timeout=MS` – the same for requests at one pod.
@@ -166,9 +165,6 @@ extension NginxProgram {
             return refuse(400, "backend is missing")
           elseif method == "PUT" and (path == "/route" or path == "/endpoints") then
             return answer(M.put(backend, path:sub(2), body_text()))
-          elseif method == "DELETE" and path == "/backend" then
-            for _, key in ipairs({ "s:", "route:", "endpoints:", "n:" }) do dict:delete(key .. backend) end
-            return answer(200, "{}")
           elseif method == "GET" and path == "/drained" then
             local before = tonumber(ngx.var.arg_before)
             if not before then return refuse(400, "before must be a version") end

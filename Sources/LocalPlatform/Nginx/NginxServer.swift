@@ -109,7 +109,7 @@ public actor NginxServer {
     /// Sets the weights of `backend`; kept, so that a restarted nginx has them before its first request.
     public func put(_ route: NginxRoute, of backend: String) async throws(PlatformFailure) -> NginxControl.Change {
         let change = try await control.put(route, of: backend)
-        if case .stands = change { try keep(NginxControl.text(of: route), "route", backend) }
+        if case .stands = change { try keep(route, of: backend) }
         return change
     }
 
@@ -118,15 +118,8 @@ public actor NginxServer {
         _ endpoints: NginxEndpoints, of backend: String
     ) async throws(PlatformFailure) -> NginxControl.Change {
         let change = try await control.put(endpoints, of: backend)
-        if case .stands = change { try keep(NginxControl.text(of: endpoints), "endpoints", backend) }
+        if case .stands = change { try keep(endpoints, of: backend) }
         return change
-    }
-
-    /// Forgets `backend`, also for later starts.
-    public func remove(_ backend: String) async throws(PlatformFailure) {
-        try await control.remove(backend)
-        halves[backend] = nil
-        try save()
     }
 
     /// Waits for the end of the master process, and starts it again, ever more slowly if that does not help; until the task
@@ -171,15 +164,18 @@ public actor NginxServer {
 
     // MARK: - What is kept
 
-    private func keep(_ text: [UInt8], _ half: String, _ backend: String) throws(PlatformFailure) {
-        halves[backend, default: [:]][half] = String(decoding: text, as: UTF8.self)
-        try save()
-    }
-
-    private func save() throws(PlatformFailure) {
-        do { try DurableFile(path: layout.savedState).replace(with: NginxControl.text(of: halves)) } catch let error
-            as PlatformFailure
-        {
+    /// Keeps what nginx has taken, unless it has taken something newer since: its answers may come in another order than
+    /// it took the changes.
+    func keep<Half: NginxHalf>(_ half: Half, of backend: String) throws(PlatformFailure) {
+        do {
+            if let kept = halves[backend]?[Half.name],
+                half.isOlder(than: try JSONDecoder().decode(Half.self, from: Data(kept.utf8)))
+            {
+                return
+            }
+            halves[backend, default: [:]][Half.name] = String(decoding: try NginxControl.text(of: half), as: UTF8.self)
+            try DurableFile(path: layout.savedState).replace(with: NginxControl.text(of: halves))
+        } catch let error as PlatformFailure {
             throw error
         } catch {
             throw PlatformFailure(.unavailable, "nginx: \(error)")

@@ -70,3 +70,25 @@ public struct NginxBackendState: Sendable, Hashable, Codable {
         return (endpoints?.pods(of: route.canaryHash) ?? 0) == 0
     }
 }
+
+/// A half of a backend's state, which nginx takes by itself and in an order of its own.
+protocol NginxHalf: Codable {
+    /// How it is called where it is sent and kept.
+    static var name: String { get }
+    /// Whether nginx would refuse it for `other`.
+    func isOlder(than other: Self) -> Bool
+}
+
+extension NginxRoute: NginxHalf {
+    static let name = "route"
+
+    func isOlder(than other: NginxRoute) -> Bool {
+        (epoch ?? 0, generation) < (other.epoch ?? 0, other.generation)
+    }
+}
+
+extension NginxEndpoints: NginxHalf {
+    static let name = "endpoints"
+
+    func isOlder(than other: NginxEndpoints) -> Bool { generation < other.generation }
+}

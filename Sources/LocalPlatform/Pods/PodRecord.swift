@@ -27,7 +27,7 @@ struct PodRecord: Sendable, Hashable, Codable {
     /// Whether it is on its way out.
     var isGoing = false
 
-    /// The address behind a declared port; the first declared one if `port` is `nil`.
+    /// The address behind a declared port; `nil` if it was given none yet.
     func address(of port: PodSpec.Port) -> String? { ports[port.number].map { "127.0.0.1:\($0)" } }
 
     /// Its addresses by number and by name of the declared ports.
