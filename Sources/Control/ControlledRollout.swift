@@ -26,6 +26,8 @@ struct ControlledRollout {
         case route
         case scale
         case measure(run: String, metric: String)
+        /// What time alone has brought, told to the decider.
+        case look
     }
 
     /// An effect under way.

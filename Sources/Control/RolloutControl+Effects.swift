@@ -56,9 +56,9 @@ extension RolloutControl {
         }
     }
 
-    private func begin(
-        _ effect: ControlledRollout.Effect, _ generation: Int, _ isOfStandingOrder: Bool, for name: RolloutName,
-        _ work: @escaping @Sendable () async -> Void
+    func begin(
+        _ effect: ControlledRollout.Effect, _ generation: Int, _ isOfStandingOrder: Bool = false,
+        for name: RolloutName, _ work: @escaping @Sendable () async -> Void
     ) {
         if let running = rollouts[name]?.effects[effect] {
             if running.generation >= generation { return }

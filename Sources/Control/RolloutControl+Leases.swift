@@ -85,9 +85,7 @@ extension RolloutControl {
     private func drop(_ shard: Int) {
         guard tenures.removeValue(forKey: shard) != nil else { return }
         for name in names(in: shard) {
-            guard let rollout = rollouts.removeValue(forKey: name) else { continue }
-            for running in rollout.effects.values { tasks[running.serial]?.cancel() }
-            guard let outage = rollout.outage else { continue }
+            guard let outage = letGo(name)?.outage else { continue }
             // The successor has decided from what the log had, and brought the data plane to obey that.
             logger.error(
                 "another instance took over while the ledger could not be reached from here: what was seen is not told",
@@ -97,6 +95,28 @@ extension RolloutControl {
                     "routed.zero": "\(outage.order?.routedZeroAt.map(String.init(describing:)) ?? "no")",
                 ])
         }
+    }
+
+    /// Lets go of one rollout: what is under way for it is cancelled, what is known of it is forgotten.
+    @discardableResult
+    private func letGo(_ name: RolloutName) -> ControlledRollout? {
+        let rollout = rollouts.removeValue(forKey: name)
+        for running in (rollout?.effects ?? [:]).values { tasks[running.serial]?.cancel() }
+        return rollout
+    }
+
+    /// Lets go of a rollout that nothing more is known of: nobody may act on what was known before.
+    ///
+    /// The next event of its stream, or what is seen of its pods, has it folded anew.
+    func giveUp(_ name: RolloutName, because error: any Error) async {
+        logger.error(
+            "rollout cannot be controlled",
+            metadata: [
+                "rollout": "\(name)", "stream.version": "\(rollouts[name]?.version ?? .none)", "error": "\(error)",
+                "reports.untold": "\(rollouts[name]?.outage?.held.count ?? 0)",
+            ])
+        letGo(name)
+        await ports.handler.forget(name.stream)
     }
 
     /// Somebody else holds the lease of a rollout: the ledger or the data plane has said so, which names the epoch it obeys.
@@ -132,6 +152,8 @@ extension RolloutControl {
                     if gained.keys.contains(where: { tenures[$0]?.isTakenOver == false }) {
                         await pause(.milliseconds(250))
                     }
+                } catch is CancellationError {
+                    return
                 } catch {
                     logger.warning("rollouts not taken over yet", metadata: ["error": "\(error)"])
                     await pause(.milliseconds(250))
@@ -143,14 +165,15 @@ extension RolloutControl {
     private func takeOver(_ gained: [Int: Tenure]) async throws -> Int {
         var count = 0
         for stream in try await ports.store.streams(in: RolloutName.category) {
+            try Task.checkCancellation()
             guard let name = RolloutName(stream), name.cluster == cluster, let tenure = gained[shard(of: name)],
                 tenures[shard(of: name)]?.serial == tenure.serial
             else { continue }
             do {
                 let (version, state) = try await load(name)
                 adopt(name, version: version, state: state)
-            } catch let error as CommandHandler<RolloutDecider>.Failure where error.concernsOneStream {
-                logger.error("rollout cannot be controlled", metadata: ["rollout": "\(name)", "error": "\(error)"])
+            } catch  where error.concernsOneStream {
+                await giveUp(name, because: error)
                 continue
             }
             guard let rollout = rollouts[name] else { continue }
@@ -168,12 +191,17 @@ extension RolloutControl {
     }
 }
 
-extension CommandHandler.Failure {
+extension Error {
     /// Whether trying again cannot help, and other streams may be well.
-    fileprivate var concernsOneStream: Bool {
+    var concernsOneStream: Bool {
         switch self {
-        case .unreadable, .store(.damaged), .store(.archived), .store(.rejected): true
-        case .refused, .contended, .store: false
+        case is UnreadableEvent: true
+        case let failure as CommandHandler<RolloutDecider>.Failure:
+            switch failure {
+            case .unreadable, .store(.damaged), .store(.archived), .store(.rejected): true
+            case .refused, .contended, .store: false
+            }
+        default: false
         }
     }
 }

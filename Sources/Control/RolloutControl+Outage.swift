@@ -106,7 +106,12 @@ extension RolloutControl {
     func watchLedger() async {
         while !Task.isCancelled {
             let outages = rollouts.keys.sorted().filter { rollouts[$0]?.outage != nil }
-            for name in outages { await flush(name) }
+            for name in outages {
+                // Each may wait for a silent ledger until its patience is over: a shutdown waits for one alone.
+                if Task.isCancelled { return }
+                await flush(name)
+            }
+            if Task.isCancelled { return }
             await lookAtLedger()
             // More often while there is something to tell: whoever waits for the ledger waits for this too.
             await pause(outages.isEmpty ? .seconds(1) : .milliseconds(250))
@@ -143,6 +148,8 @@ extension RolloutControl {
                     "standing.order": "\(outage.order?.because.rawValue ?? "not needed")",
                 ])
             reconcile(name)
+        } catch  where error.concernsOneStream {
+            await giveUp(name, because: error)
         } catch {
             logger.debug("ledger still out of reach", metadata: ["rollout": "\(name)", "error": "\(error)"])
         }

@@ -33,6 +33,8 @@ extension RolloutControl {
                 hold(command, context, for: name)
             } else if case .store(.fenced) = error {
                 yieldToSuccessor(name, of: tenure, because: error)
+            } else if error.concernsOneStream {
+                await giveUp(name, because: error)
             } else {
                 logger.error("report not taken", metadata: ["rollout": "\(name)", "error": "\(error)"])
             }

@@ -206,6 +206,8 @@ public actor RolloutControl: Service {
                 try await reload(name)
             }
             reconcile(name)
+        } catch  where error.concernsOneStream {
+            await giveUp(name, because: error)
         } catch {
             logger.error(
                 "rollout cannot be controlled",
@@ -233,7 +235,7 @@ public actor RolloutControl: Service {
             for (name, rollout) in rollouts {
                 guard let due = rollout.wakeAt, due <= now else { continue }
                 rollouts[name]?.wakeAt = nil
-                await look(at: name)
+                look(at: name)
             }
             if let next = rollouts.values.compactMap(\.wakeAt).min() {
                 await firstOf(next)
@@ -269,13 +271,15 @@ public actor RolloutControl: Service {
         bell?.yield()
     }
 
-    private func look(at name: RolloutName) async {
+    /// What memory alone can tell is done at once; what the ledger is asked for keeps no other rollout waiting.
+    private func look(at name: RolloutName) {
         if rollouts[name]?.outage != nil {
             checkBlindness(of: name)
+            reconcile(name)
         } else {
-            await submit(.wake, at: ports.clock.now(), for: name)
+            let now = ports.clock.now()
+            begin(.look, 0, for: name) { await self.submit(.wake, at: now, for: name) }
         }
-        reconcile(name)
     }
 
     func pause(_ duration: Duration) async {

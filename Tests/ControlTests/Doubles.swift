@@ -85,6 +85,9 @@ final class FaultyStore: ForwardingEventStore {
     /// From now on, events of a stream are missing.
     func damage(_ stream: StreamName) { damaged.withLock { $0 = stream } }
 
+    /// From now on, nothing is missing any more.
+    func mend() { damaged.withLock { $0 = nil } }
+
     /// From now on everything fails at once.
     func goDown() { reach.withLock { $0 = .gone } }
 
@@ -133,13 +136,18 @@ final class FaultyStore: ForwardingEventStore {
 final class SaidMetric: MetricSource {
     let providers: Set<String> = ["prometheus"]
     private let value: Mutex<Double>
+    private let count = Mutex(0)
 
     init(_ value: Double) { self.value = Mutex(value) }
+
+    /// How often it was asked.
+    var asked: Int { count.withLock { $0 } }
 
     func say(_ value: Double) { self.value.withLock { $0 = value } }
 
     func measure(_ query: MetricQuery) async -> MetricAnswer {
-        MetricAnswer(
+        count.withLock { $0 += 1 }
+        return MetricAnswer(
             outcome: .value(.vector([value.withLock { $0 }])),
             source: MeasurementSource(provider: "prometheus", address: "http://p:9090", queryDigest: "sha256:0"))
     }

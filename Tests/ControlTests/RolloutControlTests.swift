@@ -2,83 +2,8 @@ import Control
 import Delivery
 import EventSourcing
 import Logging
-import Synchronization
 import TestKit
 import Testing
-
-/// A controller on doubles, and what a test tells it.
-private struct Bench {
-    let clock = ManualClock()
-    let store: FaultyStore
-    let handler: CommandHandler<RolloutDecider>
-    let workloads: InMemoryWorkloads
-    let router = InMemoryTrafficRouter()
-    let metric = SaidMetric(0)
-    let heard = HeardMessages()
-    let name = RolloutName(namespace: "default", name: "shop")!
-
-    init() {
-        let clock = clock
-        store = FaultyStore(InMemoryEventStore(clock: { clock.now() }))
-        workloads = InMemoryWorkloads(
-            now: { clock.now() }, wait: { try await clock.sleep(until: clock.now() + $0) })
-        handler = CommandHandler(store: store, mint: Minter(clock: clock).mint)
-    }
-
-    func control(following log: (any EventStore)? = nil) -> RolloutControl {
-        RolloutControl(
-            ports: RolloutControl.Ports(
-                store: log ?? store, handler: handler, workloads: workloads, router: router, sources: [metric],
-                clock: clock,
-                mint: Minter(clock: clock).mint),
-            instance: "test", logger: Logger(label: "test") { _ in heard })
-    }
-
-    /// The canary's weights that the data plane took, in order.
-    var weights: [Int] { router.routed.map(\.split.canary) }
-
-    /// What an operator was told at `notice` or above, in order.
-    var messages: [String] { heard.messages }
-
-    func order(_ order: RolloutOrder) async throws {
-        _ = try await handler.handle(
-            RolloutCommand(at: clock.now(), order), on: name.stream,
-            context: CommandContext(
-                id: Minter(clock: clock).mint(), at: clock.now(),
-                actor: EventActor(subject: "maria", issuer: "test", method: .unauthenticated)))
-    }
-
-    func apply(tag: String, steps: [JSONValue] = Shop.steps) async throws {
-        try await order(
-            .apply(
-                Shop.bundle(tag: tag, steps: steps), source: ManifestSource(kind: .cli), warnings: [],
-                newRelease: Minter(clock: clock).mint()))
-    }
-
-    func events() async throws -> [RolloutEvent] {
-        try await store.base.read(name.stream, after: .none, limit: 10_000).map { try RolloutDecider.decode($0) }
-    }
-
-    func facts() async throws -> [RolloutFact] { try await events().map(\.fact) }
-
-    func types() async throws -> [String] { try await facts().map(\.wireName) }
-
-    /// Waits until the log says so; time stands still meanwhile.
-    func until(_ what: String, _ condition: ([RolloutFact]) -> Bool) async throws {
-        let came = try await eventually(within: .seconds(60)) { condition(try await facts()) }
-        let types = try await types()
-        #expect(came, "\(what); the log has \(types)")
-    }
-
-    func while_<Value>(_ control: RolloutControl, _ body: () async throws -> Value) async throws -> Value {
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await control.run() }
-            let value = try await body()
-            group.cancelAll()
-            return value
-        }
-    }
-}
 
 @Suite(.timeLimit(.minutes(5))) struct RolloutControlTests {
     private func isCompleted(_ facts: [RolloutFact], times: Int) -> Bool {
@@ -169,20 +94,10 @@ private struct Bench {
         #expect(bench.weights.last == 0)
     }
 
-    /// Brings a canary into traffic, and waits for the first good word about it.
-    private func expose(_ bench: Bench) async throws {
-        try await bench.apply(tag: "1")
-        try await bench.until("in service") { isCompleted($0, times: 1) }
-        try await bench.apply(tag: "2")
-        try await bench.until("a good measurement") { facts in
-            facts.contains { if case .measurementTaken = $0 { true } else { false } }
-        }
-    }
-
     @Test func `a failing verdict takes the traffic away without the ledger, which is told afterwards`() async throws {
         let bench = Bench()
         try await bench.while_(bench.control()) {
-            try await expose(bench)
+            try await bench.expose()
             #expect(bench.weights.last == 50)
             bench.store.goDown()
             bench.metric.say(1)
@@ -213,7 +128,7 @@ private struct Bench {
     @Test func `blindness takes the traffic away after its time`() async throws {
         let bench = Bench()
         try await bench.while_(bench.control()) {
-            try await expose(bench)
+            try await bench.expose()
             bench.store.goDown()
             let down = bench.clock.now()
             let rerouted = try await eventually(within: .seconds(90)) {
@@ -240,7 +155,7 @@ private struct Bench {
     @Test func `a standing order whose holder died is found, and the canary stays without traffic`() async throws {
         let bench = Bench()
         try await bench.while_(bench.control()) {
-            try await expose(bench)
+            try await bench.expose()
             bench.store.goDown()
             bench.metric.say(1)
             let rerouted = try await eventually(within: .seconds(90)) {
@@ -326,7 +241,7 @@ private struct Bench {
     @Test func `a ledger that is silent is treated as one that is gone`() async throws {
         let bench = Bench()
         try await bench.while_(bench.control()) {
-            try await expose(bench)
+            try await bench.expose()
             bench.store.fallSilent()
             bench.metric.say(1)
             let rerouted = try await eventually(within: .seconds(90)) {
@@ -371,7 +286,7 @@ private struct Bench {
     @Test func `an operator sees when the standing order begins, is carried out, and ends`() async throws {
         let bench = Bench()
         try await bench.while_(bench.control()) {
-            try await expose(bench)
+            try await bench.expose()
             bench.store.goDown()
             bench.metric.say(1)
             _ = try await eventually(within: .seconds(90)) {
