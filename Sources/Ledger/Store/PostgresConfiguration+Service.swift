@@ -9,6 +9,9 @@ extension PostgresConfiguration {
         copy.sessionSettings["synchronous_commit"] = "on"
         // The statements are short; to compile one costs more than it gives.
         copy.sessionSettings["jit"] = "off"
+        // Who was stopped in the middle of a transaction keeps its locks from those who go on: not for longer than this.
+        // Between two statements lies no more than the folding of what was read.
+        copy.sessionSettings["idle_in_transaction_session_timeout"] = "10s"
         return copy
     }
 

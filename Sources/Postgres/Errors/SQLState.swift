@@ -43,6 +43,8 @@ public struct SQLState: RawRepresentable, Hashable, Sendable, CustomStringConver
     public static let inFailedSQLTransaction: SQLState = "25P02"
     /// 25006: a write in a read-only transaction, or on a replica.
     public static let readOnlySQLTransaction: SQLState = "25006"
+    /// 25P03: the session was idle in a transaction for too long, and was ended.
+    public static let idleInTransactionSessionTimeout: SQLState = "25P03"
     /// 26000: no prepared statement of that name.
     public static let invalidSQLStatementName: SQLState = "26000"
     /// 28P01: wrong password.
@@ -82,13 +84,13 @@ public struct SQLState: RawRepresentable, Hashable, Sendable, CustomStringConver
 
     /// Whether the code says that the connection is gone or going.
     var endsConnection: Bool {
-        classCode == "08" || rawValue == "57P01" || rawValue == "57P02" || rawValue == "57P05"
+        classCode == "08" || ["25P03", "57P01", "57P02", "57P05"].contains(rawValue)
     }
 
     /// Whether the same statement may succeed when it is sent again unchanged.
     var retryCanHelp: Bool {
         if classCode == "08" || classCode == "53" || classCode == "40" { return true }
-        return ["55P03", "57P01", "57P02", "57P03", "57P05"].contains(rawValue)
+        return ["25P03", "55P03", "57P01", "57P02", "57P03", "57P05"].contains(rawValue)
     }
 }
 
