@@ -76,6 +76,69 @@ import Testing
         }
     }
 
+    @Test func `a reason of any length, and numbers of any size, are taken`() async throws {
+        try await withLedger { store, _ in
+            let words = (0..<200_000).map { "w\($0)" }.joined(separator: " ")
+            try await RolloutTales.tell("shop", reason: words, store)
+            var far = SampleEvents.append(to: "other-1")
+            far.events = [SampleEvents.event(data: #"{"reason":"far","x":1e400000}"#)]
+            _ = try await store.append(far)
+            for projector in Projector.all(store: store, logger: silent) { try await projector.catchUp() }
+            let trail = LedgerAuditTrail(store)
+            let long = try await trail.page(AuditQuery(text: "w17"))
+            #expect(long.entries.map(\.reason) == [words])
+            let found = try await trail.page(AuditQuery(text: "far"))
+            #expect(found.entries.map(\.id) == far.events.map(\.id))
+        }
+    }
+
+    @Test(arguments: ["'{'", "repeat('[', 200000) || repeat(']', 200000)", #"'{"reason":"\u0000"}'"#])
+    func `an event whose payload the server cannot read is named`(_ data: String) async throws {
+        try await withLedger { store, owner in
+            for name in ["one", "two", "three"] { try await RolloutTales.tell(name, store) }
+            let log = try await store.everything()
+            let bad = try #require(log.dropFirst(log.count / 2).first { $0.event.type == "rollout.aborted.v1" })
+            let superuser = try await PostgresConnection.connect(owner)
+            try await superuser.script(
+                """
+                SET session_replication_role = replica;
+                UPDATE ledger.event SET data = \(data) WHERE position = \(bad.position.value)
+                """)
+            await superuser.close()
+            let projector = try #require(Projector.all(store: store, logger: silent).first)
+            let halt = await #expect(throws: ProjectionHalt.self) { try await projector.catchUp() }
+            #expect(halt?.event == bad.event.id)
+            #expect(halt?.position == bad.position)
+            #expect(await projector.position.next == bad.position)
+            let again = await #expect(throws: ProjectionHalt.self) {
+                _ = try await Rebuild("audit-entry", store: store, logger: silent)?.run { _ in }
+            }
+            #expect(again?.event == bad.event.id)
+        }
+    }
+
+    @Test func `a projector that was stopped in the middle of a transaction does not keep the others`() async throws {
+        try await withLedger { store, owner in
+            let configuration = owner.asLedgerService
+            #expect(configuration.sessionSettings["idle_in_transaction_session_timeout"] == "10s")
+            try await RolloutTales.tell("shop", store)
+            var impatient = configuration
+            impatient.sessionSettings["idle_in_transaction_session_timeout"] = "300ms"
+            let stopped = try await PostgresConnection.connect(impatient)
+            try await stopped.script("BEGIN; SELECT views.begin_batch('rollout', 1, 1, 0, 1)")
+            for projector in Projector.all(store: store, logger: silent) { try await projector.catchUp() }
+            #expect(try await ReadModelCheck.run(store: store, logger: silent).identical)
+            do {
+                try await stopped.script("COMMIT")
+                Issue.record("it was not ended")
+            } catch let error as PostgresError {
+                #expect(error.sqlState == .idleInTransactionSessionTimeout)
+                #expect(error.code == .connectionLost)
+            }
+            await stopped.close()
+        }
+    }
+
     @Test func `projectors that run follow the log, also through a reset while it is quiet`() async throws {
         try await withLedger { store, owner in
             let projectors = Projector.all(store: store, logger: silent)

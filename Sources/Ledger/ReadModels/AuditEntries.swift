@@ -15,11 +15,17 @@ struct AuditEntries: ReadModel {
         ReadModelTable(name: "audit_word", key: ["word", "position"]),
     ]
     /// The reason that the event `e` of type `t` holds, where `r` says of its type which members of the payload hold one.
+    ///
+    /// As `json`: `jsonb` would have to make numbers of those that the payload holds, and there are some that it cannot.
     static let reason: SQL = """
-        CASE WHEN r.type IS NOT NULL THEN coalesce(e.data::jsonb ->> r.field, e.data::jsonb ->> r.other)
-             WHEN NOT starts_with(t.name, 'rollout.') THEN e.data::jsonb ->> 'reason'
+        CASE WHEN r.type IS NOT NULL THEN coalesce(e.data::json ->> r.field, e.data::json ->> r.other)
+             WHEN NOT starts_with(t.name, 'rollout.') THEN e.data::json ->> 'reason'
         END
         """
+    /// The words of a `reason`, as far as they are kept: the server takes no text of any length apart.
+    private static func words(of reason: SQL) -> SQL {
+        "tsvector_to_array(to_tsvector('pg_catalog.simple', left(\(reason), 100000)))"
+    }
     /// Events in one transaction of a rebuild.
     private static let fillSize = 50_000
 
@@ -43,7 +49,7 @@ struct AuditEntries: ReadModel {
                 INSERT INTO \(tables[1].of(generation)) (word, "position")
                 SELECT w.word, entry.position
                 FROM entry
-                CROSS JOIN LATERAL unnest(tsvector_to_array(to_tsvector('pg_catalog.simple', entry.reason))) w (word)
+                CROSS JOIN LATERAL unnest(\(Self.words(of: "entry.reason"))) w (word)
                 WHERE entry.reason IS NOT NULL
             )
             SELECT count(*),
@@ -80,28 +86,60 @@ struct AuditEntries: ReadModel {
     }
 
     func culprit(of error: any Error, in range: PositionRange, pool: PostgresPool) async throws -> PoisonEvent? {
-        guard let error = error as? PostgresError, let state = error.sqlState, state.classCode == "22" else {
-            return nil
-        }
+        guard Self.isOfWhatStandsThere(error) else { return nil }
         var at = range
         while at.count > 0 {
             let part = at.prefix(1000)
-            let rows = try await pool.query(
-                """
-                SELECT position, data
-                FROM ledger.event
-                WHERE position > \(part.after.value) AND position <= \(part.through.value)
-                ORDER BY position
-                """)
-            for row in rows {
-                do { try JSONText.check(try row.get(1)) } catch {
-                    return PoisonEvent(
-                        position: GlobalPosition(try row.get(0)), reason: "its data is no JSON: \(error)")
-                }
-            }
+            if try await Self.problem(in: part, pool) != nil { return try await Self.first(in: part, pool) }
             at.after = part.through
         }
         return nil
+    }
+
+    /// Whether the server failed over a value: a data exception, or a limit of its own.
+    private static func isOfWhatStandsThere(_ error: any Error) -> Bool {
+        ["22", "54"].contains((error as? PostgresError)?.sqlState?.classCode)
+    }
+
+    /// What keeps the server from reading the reasons in `range`; nil if nothing does.
+    private static func problem(in range: PositionRange, _ pool: PostgresPool) async throws -> PostgresError? {
+        let reasons = AuditReason.fields
+        do {
+            try await pool.query(
+                """
+                SELECT count(\(words(of: reason)))
+                FROM ledger.event e
+                JOIN ledger.event_type t USING (type_id)
+                LEFT JOIN unnest(\(reasons.map(\.type)), \(reasons.map(\.field)), \(reasons.map(\.other)))
+                          r (type, field, other) ON r.type = t.name
+                WHERE e.position > \(range.after.value) AND e.position <= \(range.through.value)
+                """)
+            return nil
+        } catch let error as PostgresError where isOfWhatStandsThere(error) {
+            return error
+        }
+    }
+
+    /// The first event of `range` with which there is a problem, of which there is one.
+    private static func first(in range: PositionRange, _ pool: PostgresPool) async throws -> PoisonEvent? {
+        var range = range
+        while range.count > 1 {
+            let half = range.prefix(range.count / 2)
+            if try await problem(in: half, pool) != nil { range = half } else { range.after = half.through }
+        }
+        let problem = try await problem(in: range, pool)
+        let data: String? = try await pool.query(
+            "SELECT data FROM ledger.event WHERE position = \(range.through.value)"
+        ).optional()?.get(0)
+        guard let problem, let data else { return nil }
+        let reason: String
+        do throws(JSONText.Problem) {
+            try JSONText.check(data)
+            reason = "its reason cannot be read: \(problem.message)"
+        } catch {
+            reason = "its data is no JSON: \(error)"
+        }
+        return PoisonEvent(position: range.through, reason: reason)
     }
 
     mutating func forget() {}
