@@ -251,7 +251,8 @@ end $$;
 comment on function prepare_archive is 'Makes the table that is to stand in the place of a partition; answers its rows.';
 
 -- Two tables change places in one transaction, so that at no moment a stream's last event is not to be found. The lock
--- waits for who reads, and while it waits, others wait behind it: the caller has set a short lock_timeout, and tries again.
+-- waits for who reads, and while it waits, others wait behind it: whoever calls this has a short lock_timeout, and tries
+-- again. And nobody may hold it and wait for a client: the statement that calls it is a transaction of its own.
 create function swap_partition(p_out text, p_in text, p_first bigint, p_end bigint) returns void
 language plpgsql volatile security definer set search_path = ledger, pg_temp as $$
 begin
@@ -268,7 +269,7 @@ end $$;
 create function archive_partition(
     p_first bigint, p_events bigint, p_kept bigint, p_file text, p_sha256 bytea, p_root bytea, p_announcement uuid
 ) returns void
-language plpgsql volatile security definer set search_path = ledger, pg_temp as $$
+language plpgsql volatile security definer set search_path = ledger, pg_temp set lock_timeout = '50ms' as $$
 declare
     v_name text;
     v_end bigint;
@@ -336,7 +337,7 @@ begin
 end $$;
 
 create function return_partition(p_first bigint) returns void
-language plpgsql volatile security definer set search_path = ledger, pg_temp as $$
+language plpgsql volatile security definer set search_path = ledger, pg_temp set lock_timeout = '50ms' as $$
 declare
     v_archive archive;
 begin

@@ -36,8 +36,6 @@ public struct LedgerArchive: Sendable {
     let logger: Logger
     /// How long an archive waits, in all, for who reads the log in a long transaction.
     let patience: Duration
-    /// How long it waits at a time, and appends behind it.
-    static let lockTimeout = Duration.milliseconds(50)
 
     /// Works through a store whose connections have the rights of who migrates.
     public init(
@@ -273,16 +271,16 @@ public struct LedgerArchive: Sendable {
     }
 
     /// Changes the tables in the log; tried again until no reader is in the way, so that appends never wait for one.
+    ///
+    /// How long it waits at a time, and appends behind it, its function says.
     func swap(_ statement: SQL) async throws {
         let deadline = ContinuousClock.now + patience
         var pause = Duration.milliseconds(100)
         while true {
             do {
-                return try await store.pool.transaction { connection in
-                    let limit = "\(Self.lockTimeout.wholeMicroseconds / 1000)ms"
-                    _ = try await connection.query("SELECT set_config('lock_timeout', \(limit), true)")
-                    _ = try await connection.query(statement)
-                }
+                // Alone: the server commits it by itself. Nobody may hold these locks and wait for us.
+                _ = try await store.pool.query(statement)
+                return
             } catch let error as PostgresError where error.sqlState == .lockNotAvailable {
                 guard ContinuousClock.now < deadline else {
                     throw ArchiveFailure(

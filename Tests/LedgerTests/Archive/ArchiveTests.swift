@@ -80,6 +80,33 @@ import Transparency
         }
     }
 
+    @Test func `tables change places in one statement, which waits for nobody long and needs no word to be committed`()
+        async throws
+    {
+        try await withArchivable { bed in
+            let before = try await bed.store.everything()
+            let archived = try await bed.archive(through: 16)[0]
+            let owner = try await PostgresConnection.connect(bed.proofs.owner)
+            let reader = try await PostgresConnection.connect(bed.proofs.owner)
+            for call in ["prepare_return(1)", "finish_return(1)"] {
+                try await owner.query("SELECT ledger.\(unsafeRaw: call)")
+            }
+            try await reader.script("BEGIN; SELECT count(*) FROM ledger.event")
+            do {
+                try await owner.query("SELECT ledger.return_partition(1)")
+                Issue.record("somebody reads the table")
+            } catch let error as PostgresError {
+                #expect(error.sqlState == .lockNotAvailable)
+            }
+            try await reader.script("COMMIT")
+            try await owner.query("SELECT ledger.return_partition(1)")
+            await reader.close()
+            await owner.close()
+            #expect(Array(try await bed.store.everything().prefix(before.count)) == before)
+            await #expect(throws: ArchiveFailure.self) { try await bed.archives.bringBack(archived.path) }
+        }
+    }
+
     @Test func `a partition that was dropped is made anew from its file`() async throws {
         try await withArchivable { bed in
             let before = try await bed.store.everything()
