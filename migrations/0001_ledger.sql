@@ -352,7 +352,8 @@ create function append(
                                 -- holds the lease; reused: the command id stands for another order
     out version bigint[],       -- of each request: of its stream after its last event
     out "position" bigint[],    -- of each request: of its last event; without events, the head
-    out at timestamptz[]        -- of each request: when it was recorded
+    out at timestamptz[],       -- of each request: when it was recorded
+    out reused_on text[]        -- of each request: the stream on which its command id stands for another order, if it does
 )
 language plpgsql volatile security definer set search_path = ledger, pg_temp as $$
 #variable_conflict use_column
@@ -419,13 +420,24 @@ begin
                    c.recorded_at as receipt_at, known."position" as known_position, known.recorded_at as known_at,
                    case when c.command_id is not null and c.fingerprint is distinct from r.fingerprint then 'reused'
                         when c.command_id is not null or known.n = own.n then 'duplicate'
+                        when r.command is not null
+                             and coalesce(other.is_another, r.fingerprint is distinct from r.first_fingerprint) then 'reused'
                         when r.lease is not null and not exists (
                              select from lease l where l.name = r.lease and l.epoch = r.lease_epoch) then 'fenced'
                         when r.expected is null or r.expected = h.base then 'appended'
                         else 'conflict'
-                   end as status
-              from unnest(p_stream, p_expected, p_command, p_fingerprint, p_lease, p_lease_epoch) with ordinality
-                   r(stream_id, expected, command, fingerprint, lease, lease_epoch, o)
+                   end as status,
+                   case when c.command_id is not null then r.stream_id
+                        when other.is_another then other.stream_id
+                        else r.first_stream
+                   end as reused_on
+              from (
+                   -- Of orders that arrive at once under one command id, the first is the one that it stands for.
+                   select u.*, first_value(u.fingerprint) over of_command as first_fingerprint,
+                          first_value(u.stream_id) over of_command as first_stream
+                     from unnest(p_stream, p_expected, p_command, p_fingerprint, p_lease, p_lease_epoch) with ordinality
+                          u(stream_id, expected, command, fingerprint, lease, lease_epoch, o)
+                   window of_command as (partition by u.command order by u.o)) r
              cross join lateral (
                    select count(*) as n
                      from unnest(p_event) e
@@ -444,6 +456,12 @@ begin
                             limit 1),
                           0) as base) h
               left join receipt c on c.command_id = r.command and c.stream_id = r.stream_id
+              left join lateral (
+                   select x.stream_id, x.fingerprint is distinct from r.fingerprint as is_another
+                     from receipt x
+                    where x.command_id = r.command
+                    order by is_another desc, x."position"
+                    limit 1) other on true
               left join lateral (
                    select count(*) as n, max(x."position") as "position", max(x.recorded_at) as recorded_at
                      from (
@@ -473,8 +491,11 @@ begin
                array_agg(case status
                              when 'appended' then v_now
                              when 'duplicate' then coalesce(receipt_at, known_at)
+                         end order by o),
+               array_agg(case status
+                             when 'reused' then (select s.name from stream s where s.stream_id = placed.reused_on)
                          end order by o)
-          into append.status, v_base, append.version, append."position", append.at
+          into append.status, v_base, append.version, append."position", append.at, append.reused_on
           from placed;
 
         insert into event (

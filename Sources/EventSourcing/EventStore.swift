@@ -96,7 +96,8 @@ public protocol EventAppender: Sendable {
     /// Appends all of `append.events`, or none, and answers only when they are durable.
     ///
     /// An append that repeats another one at the same version with the same event ids, or with the same command id and
-    /// fingerprint, answers `isDuplicate` with the first result.
+    /// fingerprint, answers `isDuplicate` with the first result. A command id that has a receipt of another fingerprint, on
+    /// whichever stream, is refused; of those that arrive at once, one is carried out.
     /// - Throws: Each case of ``EventStoreFailure``.
     func append(_ append: Append) async throws(EventStoreFailure) -> Appended
 

@@ -119,6 +119,13 @@ public final class InMemoryEventStore: EventStore {
             return .success(first.answer)
         }
         if let first = firstAnswer(to: append, in: state) { return .success(first) }
+        if let command = append.command,
+            let other = state.receipts.first(where: {
+                $0.key.command == command && $0.value.fingerprint != append.fingerprint
+            })
+        {
+            return .failure(.commandReused(command, stream: other.key.stream))
+        }
         if let fence = append.fence, state.leaseEpochs[fence.lease] != fence.epoch {
             return .failure(.fenced(by: fence))
         }

@@ -80,13 +80,45 @@ extension EventStoreContract {
                     try same(failure, .commandReused(command, stream: stream))
                 }
                 try same(try await store.head().value, 1)
-                // Two at once may both have been carried out: each is known again on its own stream.
+                // Nor is one appended for which nobody looked.
                 var second = SampleEvents.append(to: "b-1", command: command)
                 second.fingerprint = [4]
+                try same(try await refused(second, by: store), .commandReused(command, stream: stream))
+                try same(try await store.head().value, 1)
+                second.fingerprint = [1, 2, 3]
                 var there = try await store.append(second)
                 there.isDuplicate = true
                 try same(try await store.receipt(for: command, fingerprint: [1, 2, 3], on: stream), first)
-                try same(try await store.receipt(for: command, fingerprint: [4], on: elsewhere), there)
+                try same(try await store.receipt(for: command, fingerprint: [1, 2, 3], on: elsewhere), there)
+            },
+            EventStoreContract("of other orders that arrive at once under one command id one is carried out") { store in
+                // More than once, so that a store that gathers has something to gather.
+                for round in 0..<4 {
+                    let command = SampleEvents.id()
+                    let answers = await withTaskGroup(of: (StreamName, Result<Appended, EventStoreFailure>).self) {
+                        group in
+                        for number in 0..<12 {
+                            var order = SampleEvents.append(to: "order-\(round)-\(number)", command: command)
+                            order.fingerprint = [UInt8(number)]
+                            let sent = order
+                            group.addTask {
+                                do throws(EventStoreFailure) {
+                                    return (sent.stream, .success(try await store.append(sent)))
+                                } catch {
+                                    return (sent.stream, .failure(error))
+                                }
+                            }
+                        }
+                        return await group.reduce(into: []) { $0.append($1) }
+                    }
+                    let made = answers.filter { if case .success = $0.1 { true } else { false } }
+                    try same(made.count, 1)
+                    for (stream, answer) in answers where stream != made[0].0 {
+                        guard case .failure(let failure) = answer else { continue }
+                        try same(failure, .commandReused(command, stream: made[0].0))
+                    }
+                    try same(try await store.head().value, Int64(round + 1))
+                }
             },
             EventStoreContract("an answer without events leaves a receipt at the head of the log") { store in
                 _ = try await store.append(SampleEvents.append(3, to: "a-1"))

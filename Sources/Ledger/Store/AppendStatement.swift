@@ -36,7 +36,7 @@ struct AppendStatement {
         let hasFences = requests.contains { $0.fence != nil }
         return """
             SELECT first_position, recorded_at, status, version, position, at,
-                   CASE WHEN 'duplicate' = ANY (status) THEN \(Self.durableCommit) END
+                   CASE WHEN 'duplicate' = ANY (status) THEN \(Self.durableCommit) END, reused_on
             FROM ledger.append(
                 \(streams), \(requests.map(\.expecting.version)), \(events),
                 \(hasCommands ? requests.map { $0.command?.uuid } : nil),
@@ -71,19 +71,25 @@ struct AppendStatement {
         let versions = try row.get(3, as: [Int64].self)
         let positions = try row.get(4, as: [Int64?].self)
         let times = try row.get(5, as: [PostgresInstant?].self)
-        guard [statuses.count, versions.count, positions.count, times.count].allSatisfy({ $0 == batch.count }) else {
+        let reusedOn = try row.get(7, as: [String?].self)
+        guard
+            [statuses.count, versions.count, positions.count, times.count, reusedOn.count]
+                .allSatisfy({ $0 == batch.count })
+        else {
             throw PostgresError(
                 .protocolViolation, "ledger.append gave \(statuses.count) answers to \(batch.count) requests",
                 outcomeUnknown: true)
         }
         return try batch.indices.map { index in
             try answer(
-                statuses[index], versions[index], positions[index], times[index], to: batch[index].append)
+                statuses[index], versions[index], positions[index], times[index], reusedOn[index],
+                to: batch[index].append)
         }
     }
 
     private func answer(
-        _ status: String, _ version: Int64, _ position: Int64?, _ time: PostgresInstant?, to request: Append
+        _ status: String, _ version: Int64, _ position: Int64?, _ time: PostgresInstant?, _ reusedOn: String?,
+        to request: Append
     ) throws -> Result<Appended, EventStoreFailure> {
         switch (status, position, time) {
         case ("appended", let position?, let time?), ("duplicate", let position?, let time?):
@@ -101,7 +107,7 @@ struct AppendStatement {
             return .failure(.fenced(by: fence))
         case ("reused", _, _):
             guard let command = request.command else { break }
-            return .failure(.commandReused(command, stream: request.stream))
+            return .failure(.commandReused(command, stream: reusedOn.flatMap { StreamName($0) } ?? request.stream))
         default: break
         }
         throw PostgresError(.protocolViolation, "ledger.append answered \"\(status)\"", outcomeUnknown: true)
