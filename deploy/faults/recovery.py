@@ -10,12 +10,18 @@ from instances import Instances
 from places import short_place
 from server import Server, create_database
 from service import Service
+from shop import Shop, check_each_once
 
 
 def promoted_replica(run):
-    """The primary is killed under load and its synchronous replica promoted; instances find it by themselves."""
+    """The primary is killed under load and its synchronous replica promoted; instances find it by themselves.
+
+    So does `rollbook serve`, which goes on with a release that was under way, and takes orders, without a restart.
+    """
     place = short_place(run)
-    primary = Server(place / "a", settings={"wal_level": "replica", "hot_standby": "on"})
+    primary = Server(place / "a", settings={"wal_level": "replica", "hot_standby": "on",
+                                            # What is shared otherwise stays when all processes are killed.
+                                            "dynamic_shared_memory_type": "mmap"})
     run.ending.callback(primary.stop)
     primary.start()
     database = create_database(primary, "failover")
@@ -29,23 +35,49 @@ def promoted_replica(run):
         raise Broken("the replica does not become synchronous")
     address = (f"host={primary.socket},{replica.socket} port=5432,5432 user=postgres dbname={database} "
                "target_session_attrs=read-write")
+    service = Service(run, place / "serve", has_prometheus=False)
+    run.ending.callback(service.end)
+    service.start(address)
+    # A release that waits for a person when the primary is killed.
+    shop = Shop(run, ["setWeight: 20", "pause: {}", "setWeight: 60"])
+    shop.apply(service)
+    shop.wait_for_end(service, 60)
+    shop.apply(service)
+    shop.wait_for(service, "a pause", 60, lambda kinds: "pause-began" in kinds)
     group = Instances(run.folder, address, run.rng)
     run.ending.callback(group.kill)
     group.add("writer", 4)
     group.add("follower", 2)
     group.wait_for_appends(3)
     time.sleep(run.rng.uniform(0, run.long(5, 1)))
-    primary.stop("immediate")
+    killed = primary.kill()
     began = time.monotonic()
     replica.ask("select pg_promote()")
     group.wait_for_appends(1)
     gap = time.monotonic() - began
+    service.wait_until_ready(30)
+    ready = time.monotonic() - began
+    service.order("promote", "shop")
+    shop.wait_for_end(service, 60)
     group.wait_for_appends(2)
     group.wait_for_outcomes()
-    log = check(replica, database, group)
-    return (f"4 writers, 2 followers; every writer went on within {gap:.1f} s of the primary's end; {len(log.events)} "
-            f"events, {group.total('made')} appends acknowledged, {group.total('unknown')} times unknown, "
-            f"{group.total('repeat')} recognised as repeats; nothing acknowledged was lost")
+    actions = check_each_once(shop.events(service))
+    # What stands in the log from before and after is signed to its end.
+    group.kill("writer")
+    replica.settle(database)
+    end = int(replica.ask("select max(last_position) from ledger.append_batch", database)[0][0])
+    if not until(20, lambda: service.head()[0] >= end, pause=0.05):
+        raise Broken(f"the sealer did not come to position {end} after the failover: {service.head()[0]}")
+    halted = json.loads(service.get("/readyz")[1])["halted"]
+    if halted:
+        raise Broken(f"after the failover there stands still: {halted}")
+    service.stop()
+    log = check(replica, database, group, is_served=True)
+    return (f"4 writers, 2 followers, serve; the primary's {killed} processes killed; every writer went on within "
+            f"{gap:.1f} s, serve was ready within {ready:.1f} s, an order completed the release ({actions} steps, weights "
+            f"and measurements, each once), every event is signed; {len(log.events)} events, {group.total('made')} appends "
+            f"acknowledged, {group.total('unknown')} times unknown, {group.total('repeat')} recognised as repeats; nothing "
+            f"acknowledged was lost")
 
 
 def rollbook(*arguments):

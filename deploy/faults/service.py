@@ -38,8 +38,8 @@ class Service:
     def wait_until_ready(self, seconds):
         """Waits until it says that it is ready."""
         if not until(seconds, self.is_ready, lambda: self.process.poll() is not None, pause=0.05):
-            raise Broken(f"{self.name} is not ready within {seconds} s: /readyz answers {self.get('/readyz')}; {self.log} "
-                         f"ends: {self.log.read_text()[-800:]}")
+            raise Broken(f"{self.name} is not ready within {seconds} s: /readyz answers {self.get('/readyz')}; "
+                         f"{self.log} ends: {self.log.read_text()[-800:]}")
 
     def is_ready(self):
         return self.get("/readyz")[0] == 200
@@ -69,12 +69,17 @@ class Service:
         status, text = self.get("/api/v1/ledger/checkpoint")
         return (int(text.split("\n")[1]), text) if status == 200 else (0, "")
 
-    def events(self, after):
-        """What stands in the log after a position, as the API shows it; at most 500 events."""
-        status, text = self.get(f"/api/v1/events?after={after}&limit=500")
-        if status != 200:
-            raise Broken(f"position {after + 1}: {self.name} does not show the log: {status} {text[:200]}")
-        return json.loads(text)["events"]
+    def events(self, after=0, stream=None):
+        """What stands in the log after a position, as the API shows it; of a stream, or of all."""
+        found, which = [], f"&stream={stream}" if stream else ""
+        while after is not None:
+            status, text = self.get(f"/api/v1/events?after={after}&limit=500{which}")
+            if status != 200:
+                raise Broken(f"position {int(after) + 1}: {self.name} does not show the log: {status} {text[:200]}")
+            page = json.loads(text)
+            found += page["events"]
+            after = page.get("next")
+        return found
 
     def order(self, *words):
         """Gives an order as an operator does; it must be carried out."""

@@ -118,24 +118,23 @@ class Shop:
 
     def events(self, service):
         """Everything that the log has of the shop."""
-        events = []
-        while page := service.events(events[-1]["position"] if events else 0):
-            events += page
-        return [e for e in events if e["stream"] == STREAM]
+        return service.events(stream=STREAM)
 
     def wait_for(self, service, words, seconds, fact):
         """Waits for a fact about the kinds of the last release's events."""
         def found():
             events = self.events(service)
-            last = max((i for i, e in enumerate(events) if kind(e) == "release-started"), default=0)
-            return fact([kind(e) for e in events[last:]])
+            starts = [i for i, e in enumerate(events) if kind(e) == "release-started"]
+            return len(starts) == self.releases and fact([kind(e) for e in events[starts[-1]:]])
 
         if not until(seconds, found, pause=0.1):
             raise Broken(f"release {self.releases} of the shop: not within {seconds} s: {words}; the log ends with "
                          f"{[kind(e) for e in self.events(service)[-6:]]}")
 
     def wait_for_end(self, service, seconds):
-        self.wait_for(service, "completed", seconds, lambda kinds: "completed" in kinds)
+        """Waits until the last release is completed, and every weight that was decided is applied."""
+        self.wait_for(service, "completed, and each weight applied", seconds, lambda kinds: (
+            "completed" in kinds and kinds.count("weight-decided") == kinds.count("weight-applied")))
 
 
 def kind(event):
