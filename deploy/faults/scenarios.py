@@ -3,11 +3,12 @@
 import time
 
 from broken import Broken, until
-from checks import check
+from checks import check, longest_append
 from disk import SmallDisk
 from instances import Instances
 from places import short_place
 from proxy import Proxy
+from reader import open_reader
 from recovery import promoted_replica, restored_backup
 from server import Server, create_database, now
 from serving import idle_serve, killed_controller
@@ -144,31 +145,6 @@ def stopped_instance(run):
                 f"{ended} holders of the lock ended, {group.total('fenced')} appends fenced")
 
 
-def longest_append(writer):
-    """How long the slowest append of a writer took that nobody may hold up, in microseconds, with all its repeats."""
-    unanswered = set(writer.open)
-
-    def fact():
-        writer.news()
-        unanswered.intersection_update(writer.open)
-        return not unanswered
-
-    if not until(5, fact):
-        raise Broken(f"event {sorted(unanswered)[0]}: {writer.name} is not answered within 5 s")
-    longest = 0
-    for line in writer.journal.read_text().splitlines():
-        words = line.split(" ")
-        # To come too late for a version or under a lease is an answer; that the ledger cannot be had is none.
-        if words[0] == "none" and words[2] not in ("conflict", "fenced"):
-            raise Broken(f"event {words[1]}: {writer.name} was refused ({' '.join(words[2:])[:200]})")
-        if words[0] == "made":
-            took = int(words[8]) - int(words[6])
-            longest = max(longest, took)
-            if took > 5_000_000:
-                raise Broken(f"position {words[2]}, event {words[1]}: {writer.name} waited {took / 1e6:.1f} s for it")
-    return longest
-
-
 def replica_missing(run):
     """Commits wait for a replica that does not exist, and the wait is cancelled: nothing may be acknowledged by that."""
     database = create_database(run.server, "replica")
@@ -285,5 +261,5 @@ SCENARIOS = {
     "killed-and-cut": killed_and_cut, "stopped-server": stopped_server, "reply-lost": reply_lost,
     "stopped-instance": stopped_instance, "replica-missing": replica_missing, "full-disk": full_disk,
     "promoted-replica": promoted_replica, "restored-backup": restored_backup, "killed-controller": killed_controller,
-    "idle-serve": idle_serve,
+    "idle-serve": idle_serve, "open-reader": open_reader,
 }
