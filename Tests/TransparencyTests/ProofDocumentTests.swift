@@ -102,6 +102,18 @@ import Transparency
         #expect(throws: ProofDocument.Problem.self) { try verify(ProofDocument.inclusion(good).json, [other.verifier]) }
     }
 
+    @Test func `no position stands in a log of no events`() throws {
+        var document = try inclusion(0, of: 1)
+        document.path = []
+        document.treeHead = try head(0, .empty)
+        for position: Int64 in [.min, 0, 1, .max] {
+            document.leaf.position = position
+            #expect(throws: ProofDocument.Problem.invalid("position \(position) does not stand in a log of 0 events")) {
+                _ = try verify(ProofDocument.inclusion(document).json)
+            }
+        }
+    }
+
     @Test func `a consistency proof holds, also over a change of keys`() throws {
         let leaves = (0..<11).map { Self.entry($0).hash }
         let (tree, tile) = TreeTests.tiles(leaves)

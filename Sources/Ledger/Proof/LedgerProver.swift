@@ -2,7 +2,7 @@ public import Delivery
 public import EventSourcing
 internal import Foundation
 internal import Postgres
-internal import Transparency
+public import Transparency
 
 /// Proofs from the tree that the sealer keeps.
 public struct LedgerProver: Proofs {
@@ -70,13 +70,84 @@ public struct LedgerProver: Proofs {
             guard old <= new, let first = try await TreeTables.head(of: old, store.pool),
                 let second = try await TreeTables.head(of: new, store.pool)
             else { return nil }
-            let path = try await TreeTables.hashes(.consistency(from: old, to: new), store.pool)
-            return ProofDocument.consistency(
-                ConsistencyDocument(
-                    oldTreeHead: first.note, newTreeHead: second.note, path: path.map(\.base64),
-                    announcements: try await announcements())
-            ).json
+            return try await extends(first.note, old, second.note, new)
         }
+    }
+
+    /// A tree head, as who asks for a proof names it.
+    public enum NamedHead: Sendable, Equatable {
+        /// The one that the ledger signed of so many events.
+        case ofSize(Int64)
+        /// One that was kept outside, which is what the proof is to be about.
+        case held(SignedTreeHead)
+
+        /// How many events it covers.
+        public var size: Int64 {
+            switch self {
+            case .ofSize(let size): size
+            case .held(let signed): signed.head.size
+            }
+        }
+    }
+
+    /// The log is another one than that of a head that was kept outside.
+    public struct Fork: Error, Sendable, Equatable, CustomStringConvertible {
+        /// What differs.
+        public let description: String
+    }
+
+    /// The proof, as JSON, that one head extends another; `nil` if one of them is not of this ledger's sealed events.
+    ///
+    /// Heads that were kept outside stand in it as they were given; their signatures are left to who checks the proof.
+    /// - Throws: ``Fork`` if the ledger has another root, or another origin, at the size of a head that was kept outside;
+    ///   `EventStoreFailure`.
+    public func consistency(from old: NamedHead, to new: NamedHead) async throws -> String? {
+        guard old.size <= new.size, let first = try await note(of: old), let second = try await note(of: new) else {
+            return nil
+        }
+        return try await reading { try await extends(first, old.size, second, new.size) }
+    }
+
+    /// The note of a head; of one that was kept outside only if the ledger has its root.
+    private func note(of named: NamedHead) async throws -> String? {
+        let stored = try await reading { try await TreeTables.head(of: named.size, store.pool) }
+        guard case .held(let signed) = named else { return stored?.note }
+        let head = signed.head
+        let root: MerkleHash
+        if let stored {
+            root = stored.root
+            let origin = try SignedTreeHead(stored.note).head.origin
+            guard origin == head.origin else {
+                throw Fork(
+                    description:
+                        "the ledger's tree head of \(head.size) events is one of \(origin), and the given one of "
+                        + "\(head.origin): it is of another log, or of an epoch that was cut short")
+            }
+        } else {
+            // A head can have been signed and not been stored; the tiles have the root of every size.
+            let sealed = try await reading {
+                try await store.pool.query("SELECT size FROM ledger.sealed").single().get(0, as: Int64.self)
+            }
+            guard head.size >= 1, head.size <= sealed else { return nil }
+            root = try await reading { try await TreeTables.hashes(.root(of: head.size), store.pool)[0] }
+        }
+        guard root == head.root else {
+            throw Fork(
+                description:
+                    "the ledger's tree head of \(head.size) events has another root, \(root), than the given one, "
+                    + "\(head.root): the log was forked, or rewritten. Keep the given tree head, and run `rollbook verify "
+                    + "--tree-head` with it")
+        }
+        return signed.note.description
+    }
+
+    private func extends(_ first: String, _ old: Int64, _ second: String, _ new: Int64) async throws -> String {
+        let path = try await TreeTables.hashes(.consistency(from: old, to: new), store.pool)
+        return ProofDocument.consistency(
+            ConsistencyDocument(
+                oldTreeHead: first, newTreeHead: second, path: path.map(\.base64),
+                announcements: try await announcements())
+        ).json
     }
 
     /// The position of an event; nil if there is none.
@@ -114,7 +185,8 @@ public struct LedgerProver: Proofs {
     }
 
     private func announcements() async throws -> [String] {
-        try await KeyHistory.read(store).entries.map(\.announcement.note.description)
+        // One that is damaged leads nowhere; what needs it is refused by who checks the proof.
+        try await KeyHistory.readWhatIsThere(store).entries.map(\.announcement.note.description)
     }
 
     private func hashes(

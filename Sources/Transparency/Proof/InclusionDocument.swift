@@ -120,7 +120,7 @@ public struct InclusionDocument: Sendable, Equatable, Codable {
             position: leaf.position, epoch: leaf.epoch, stream: leaf.stream, version: leaf.version,
             eventID: try ProofDocument.uuid(leaf.event, field: "leaf.event"), recordedAt: leaf.recordedAt,
             contentHash: contentHash)
-        guard (1...head.size).contains(leaf.position) else {
+        guard leaf.position >= 1, leaf.position <= head.size else {
             throw .invalid("position \(leaf.position) does not stand in a log of \(head.size) events")
         }
         if let content, try content.hash() != contentHash {

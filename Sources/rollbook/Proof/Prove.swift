@@ -13,7 +13,8 @@ struct Prove: AsyncParsableCommand {
         discussion: """
             The proof is JSON on standard output, and is checked by `rollbook verify-proof` or by any program, without the \
             ledger. For --consistency give the sizes of two signed tree heads, or files that hold them; `latest` is the \
-            last one. Exit codes: 0 done; 2 there is no such event or tree head; 4 a value is wrong; 5 the ledger cannot \
+            last one. A head in a file is compared with the ledger's: the proof is about that very head. Exit codes: 0 done; \
+            1 the ledger is not the log of that head; 2 there is no such event or tree head; 4 a value is wrong; 5 the ledger cannot \
             be read.
             """)
 
@@ -68,25 +69,26 @@ struct Prove: AsyncParsableCommand {
     }
 
     private func consistency(_ prover: LedgerProver) async throws -> String {
-        let (old, new) = (try await size(event ?? "", prover), try await size(second ?? "", prover))
+        let (first, last) = (try await head(event ?? "", prover), try await head(second ?? "", prover))
+        let (old, new) = (first.size, last.size)
         guard old <= new else { throw ProofFailure("OLD has \(old) events and NEW \(new): give the earlier one first") }
-        if let proof = try await prover.consistency(from: old, to: new) { return proof }
+        if let proof = try await prover.consistency(from: first, to: last) { return proof }
         let near = Set(try await prover.headSizes(near: old) + prover.headSizes(near: new)).sorted()
         throw ProofFailure(
-            "tree heads of \(old) and \(new) events were not both signed; the nearest have "
+            "tree heads of \(old) and \(new) events were not both signed by this ledger; the nearest have "
                 + near.map(String.init).joined(separator: ", "), Exit.unknown)
     }
 
-    /// The size of a tree head that is given by size, by file, or as `latest`.
-    private func size(_ text: String, _ prover: LedgerProver) async throws -> Int64 {
-        if let size = Int64(text), size > 0 { return size }
+    /// The tree head that is given by size, by file, or as `latest`.
+    private func head(_ text: String, _ prover: LedgerProver) async throws -> LedgerProver.NamedHead {
+        if let size = Int64(text), size > 0 { return .ofSize(size) }
         if text == "latest" {
             guard let note = try await prover.treeHead() else {
                 throw ProofFailure("no tree head was signed yet", Exit.unknown)
             }
-            return try SignedTreeHead(note).head.size
+            return .ofSize(try SignedTreeHead(note).head.size)
         }
-        return try SignedTreeHead(String(decoding: ProofFailure.read(text), as: UTF8.self)).head.size
+        return .held(try SignedTreeHead(String(decoding: ProofFailure.read(text), as: UTF8.self)))
     }
 }
 

@@ -146,6 +146,30 @@ import Transparency
         }
     }
 
+    @Test func `what no sealer can go on from is not called intact`() async throws {
+        for (damage, position, words) in [
+            ("DELETE FROM ledger.tile_edge WHERE level = 0", 513, "level 0 has 0 hashes"),
+            ("DELETE FROM ledger.tile_edge WHERE level = 1", 1, "level 1 has 0 hashes"),
+            (
+                "UPDATE ledger.tile_edge SET hashes = substr(hashes, 1, 320) WHERE level = 0", 523,
+                "level 0 has 10 hashes"
+            ),
+            ("UPDATE ledger.tile_edge SET hashes = substr(hashes, 1, 32) WHERE level = 1", 257, "level 1 has 1 hashes"),
+            ("INSERT INTO ledger.tile_edge SELECT 2, hashes FROM ledger.tile_edge WHERE level = 1", 1, "level 2 has 2"),
+        ] as [(String, Int64, String)] {
+            try await withProofs { ledger in
+                try await ledger.append(540)
+                try await ledger.sealAll()
+                try await ledger.damage(damage)
+                let report = try await ledger.verify()
+                #expect(report.findings.map(\.kind) == [.tile], "\(damage): \(report.findings)")
+                #expect(report.firstBadPosition == position, "\(damage)")
+                #expect(report.findings.first?.detail.contains(words) == true, "\(damage): \(report.findings)")
+                await #expect(throws: SealHalt.self) { try await ledger.sealer().seal() }
+            }
+        }
+    }
+
     private static let tables = [
         "event", "append_batch", "stream", "event_type", "actor", "tile", "tile_edge", "tree_head", "sealed",
     ]

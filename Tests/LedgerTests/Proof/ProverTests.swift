@@ -44,6 +44,90 @@ import Transparency
         }
     }
 
+    @Test func `a head that was kept outside is compared with the ledger's, and stands in the proof as it was given`()
+        async throws
+    {
+        try await withProofs { ledger in
+            try await ledger.append(300)
+            try await ledger.sealAll(eventsPerHead: 130)
+            let prover = LedgerProver(store: ledger.store)
+            let (kept, last) = (try await ledger.head(130), try await ledger.head())
+            func words(_ old: LedgerProver.NamedHead, _ new: LedgerProver.NamedHead) async throws -> String {
+                let json = try #require(try await prover.consistency(from: old, to: new))
+                return try ProofDocument(json: Array(json.utf8)).verify(trusting: [ledger.key.verifier])
+            }
+            #expect(try await words(.held(kept), .ofSize(300)).contains("300 events begins with that of 130"))
+            #expect(try await words(.held(kept), .held(last)).contains("300 events begins with that of 130"))
+            // Another note of the same head is no fork, and is what is proven.
+            let stranger = SigningKey(generatedFor: "example.com/log")!
+            let other = try SignedTreeHead(SignedNote(text: kept.head.noteText, signedWith: stranger).description)
+            let json = try #require(try await prover.consistency(from: .held(other), to: .ofSize(300)))
+            #expect(throws: ProofDocument.Problem.self) {
+                try ProofDocument(json: Array(json.utf8)).verify(trusting: [ledger.key.verifier])
+            }
+            // A head of a size that the ledger keeps none of is compared with its tiles.
+            try await ledger.damage("DELETE FROM ledger.tree_head WHERE size = 130")
+            #expect(try await words(.held(kept), .ofSize(300)).contains("300 events begins with that of 130"))
+            #expect(try await prover.consistency(from: .ofSize(130), to: .ofSize(300)) == nil)
+            let forged = TreeHead(origin: "example.com/log", size: 131, root: kept.head.root)
+            await #expect(throws: LedgerProver.Fork.self) {
+                let held = try SignedTreeHead(SignedNote(text: forged.noteText, signedWith: ledger.key).description)
+                _ = try await prover.consistency(from: .held(held), to: .ofSize(300))
+            }
+            // Who has the key rewrites the past and seals it anew: heads of the same sizes, and another log.
+            try await ledger.damage(
+                """
+                UPDATE ledger.event SET event_id = gen_random_uuid() WHERE position = 5;
+                DELETE FROM ledger.tile; DELETE FROM ledger.tile_edge; DELETE FROM ledger.tree_head;
+                UPDATE ledger.sealed SET size = 0
+                """)
+            try await ledger.sealAll(eventsPerHead: 130)
+            #expect(try await words(.ofSize(130), .ofSize(300)).contains("300 events begins with that of 130"))
+            let fork = await #expect(throws: LedgerProver.Fork.self) {
+                _ = try await prover.consistency(from: .held(kept), to: .ofSize(300))
+            }
+            #expect(fork?.description.contains("130 events has another root") == true)
+            await #expect(throws: LedgerProver.Fork.self) {
+                _ = try await prover.consistency(from: .ofSize(130), to: .held(last))
+            }
+            let beyond = TreeHead(origin: "example.com/log", size: 301, root: last.head.root)
+            let longer = try SignedTreeHead(SignedNote(text: beyond.noteText, signedWith: ledger.key).description)
+            #expect(try await prover.consistency(from: .ofSize(130), to: .held(longer)) == nil)
+            let elsewhere = TreeHead(
+                origin: "example.com/log/epoch-2", size: 130, root: try await ledger.head(130).head.root)
+            let cut = try SignedTreeHead(SignedNote(text: elsewhere.noteText, signedWith: ledger.key).description)
+            await #expect(throws: LedgerProver.Fork.self) {
+                _ = try await prover.consistency(from: .held(cut), to: .ofSize(300))
+            }
+        }
+    }
+
+    @Test func `an announcement that cannot be read takes neither the proofs nor the report away`() async throws {
+        try await withProofs { ledger in
+            try await ledger.append(5)
+            try await ledger.sealAll()
+            let next = SigningKey(generatedFor: "example.com/log")!
+            try await KeyHistory.announce(
+                next.verifier, signedBy: ledger.key, in: ledger.store, id: SampleEvents.id(), at: SampleEvents.noon,
+                actor: .controller("test"))
+            try await ledger.sealAll()
+            try await ledger.damage(#"UPDATE ledger.event SET data = '{"note":"gone"}' WHERE position = 6"#)
+            let prover = LedgerProver(store: ledger.store)
+            for json in [
+                try await prover.inclusion(of: GlobalPosition(2)), try await prover.consistency(from: 5, to: 6),
+            ] {
+                let document = try ProofDocument(json: Array(try #require(json).utf8))
+                #expect(throws: Never.self) { try document.verify(trusting: [ledger.key.verifier]) }
+            }
+            let report = try await ledger.verify()
+            #expect(report.findings.map(\.kind) == [.content])
+            #expect(report.firstBadPosition == 6)
+            #expect(report.remarks.contains { $0.contains("position 6 cannot be read") })
+            // What may not go on without it says so.
+            await #expect(throws: SealHalt.self) { try await KeyHistory.read(ledger.store) }
+        }
+    }
+
     @Test func `tiles and entries are a whole log for who trusts nothing else`() async throws {
         try await withProofs { ledger in
             try await ledger.append(10)

@@ -67,6 +67,30 @@ import Transparency
         }
     }
 
+    @Test func `a sealer that gets its turn back begins from what another has sealed meanwhile`() async throws {
+        try await withProofs { ledger in
+            let first = ledger.sealer()
+            /// Runs until all there is by now is sealed.
+            func turn(_ sealer: Sealer) async throws {
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { try await sealer.run() }
+                    try await sealer.waitUntil(try await ledger.store.head())
+                    group.cancelAll()
+                }
+            }
+            try await ledger.append(30)
+            try await turn(first)
+            try await ledger.append(30)
+            try await turn(ledger.sealer())
+            try await ledger.append(5)
+            // Into an archive goes, among others, the event that it sealed last.
+            try await ledger.damage("DELETE FROM ledger.event WHERE position BETWEEN 11 AND 40")
+            try await turn(first)
+            #expect(await first.halt == nil)
+            #expect(try await ledger.head().head.size == 65)
+        }
+    }
+
     @Test func `several sealers at once on one log do each other no harm`() async throws {
         try await withProofs { ledger in
             let sealers = (0..<3).map { _ in ledger.sealer(eventsPerHead: 7) }
@@ -203,6 +227,8 @@ import Transparency
             try await announce(last, next)
             try await ledger.append(1)
             #expect(try await ledger.sealer(key: last).seal() == 2)
+            // A key is not announced by itself.
+            await #expect(throws: SigningFailure.self) { try await announce(last, last) }
             // Who trusts the first key follows to the last; who trusts the last knows nothing of the first.
             #expect(try await ledger.verify(against: [try await ledger.head()]).findings == [])
             let stranger = try await LedgerVerifier(store: ledger.store).verify(trusting: [last.verifier])
@@ -211,6 +237,31 @@ import Transparency
             try await ledger.damage(
                 "UPDATE ledger.event SET position = 100 WHERE position = 11; DELETE FROM ledger.append_batch")
             await #expect(throws: SealHalt.self) { try await ledger.sealer(key: ledger.key).seal() }
+        }
+    }
+
+    @Test func `the first announcement has to be signed by the key that has signed the log`() async throws {
+        try await withProofs { ledger in
+            func announce(_ new: SigningKey, _ old: SigningKey) async throws {
+                try await KeyHistory.announce(
+                    new.verifier, signedBy: old, in: ledger.store, id: SampleEvents.id(), at: SampleEvents.noon,
+                    actor: .controller("test"))
+            }
+            func fresh() -> SigningKey { SigningKey(generatedFor: "example.com/log")! }
+            // Announcements of another ledger, as an import brings them, say nothing of this one's key.
+            let (foreign, foreignNext) = (fresh(), fresh())
+            try await announce(foreignNext, foreign)
+            await #expect(throws: SigningFailure.self, "it has announced another") {
+                try await announce(fresh(), foreign)
+            }
+            try await ledger.append(5)
+            try await ledger.sealAll()
+            await #expect(throws: SigningFailure.self) { try await announce(fresh(), foreignNext) }
+            await #expect(throws: SigningFailure.self) { try await announce(fresh(), fresh()) }
+            let next = fresh()
+            try await announce(next, ledger.key)
+            #expect(try await ledger.sealer(key: next).seal() == 1)
+            #expect(try await ledger.verify().findings == [])
         }
     }
 
@@ -256,7 +307,15 @@ import Transparency
         #expect(try SealKeyFile.read(file).verifier == key.verifier)
         let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
         #expect(mode == 0o600)
-        #expect(throws: SigningFailure.self) { try SealKeyFile.create(file, key) }
+        #expect(throws: SigningFailure.self) {
+            try SealKeyFile.create(file, SigningKey(generatedFor: "example.com/log")!)
+        }
+        #expect(try SealKeyFile.read(file).verifier == key.verifier)
+        let folder = (file as NSString).deletingLastPathComponent
+        let beside = try FileManager.default.contentsOfDirectory(atPath: folder).filter {
+            $0.hasPrefix((file as NSString).lastPathComponent)
+        }
+        #expect(beside.count == 1, "no draft stays: \(beside)")
         for wider in [0o640, 0o604, 0o620, 0o666] {
             try FileManager.default.setAttributes([.posixPermissions: wider], ofItemAtPath: file)
             #expect(throws: SigningFailure.self) { try SealKeyFile.read(file) }

@@ -21,6 +21,8 @@ public struct KeyHistory: Sendable {
     public var entries: [Entry]
     /// The version of the stream, for who wants to append another.
     public var version: StreamVersion
+    /// Why some of a damaged log cannot be read, which are passed over.
+    var unreadable: [SealHalt] = []
 
     private struct Payload: Codable { var note: String }
 
@@ -31,12 +33,16 @@ public struct KeyHistory: Sendable {
         try await read { try await store.read(stream, after: $0, limit: 500) }
     }
 
-    /// Reads the announcements in a log that may be damaged: one that is missing is passed over.
+    /// Reads the announcements in a log that may be damaged: one that is missing, or cannot be read, is passed over.
     static func readWhatIsThere(_ store: PostgresEventStore) async throws -> KeyHistory {
-        try await read { try await PostgresEventStore.read(stream, after: $0, limit: 500, through: store.pool) }
+        try await read(passingOver: true) {
+            try await PostgresEventStore.read(stream, after: $0, limit: 500, through: store.pool)
+        }
     }
 
-    private static func read(_ next: (StreamVersion) async throws -> [RecordedEvent]) async throws -> KeyHistory {
+    private static func read(
+        passingOver isLenient: Bool = false, _ next: (StreamVersion) async throws -> [RecordedEvent]
+    ) async throws -> KeyHistory {
         var history = KeyHistory(entries: [], version: .none)
         while true {
             let page = try await next(history.version)
@@ -46,8 +52,10 @@ public struct KeyHistory: Sendable {
                     history.entries.append(
                         Entry(position: recorded.position, announcement: try KeyAnnouncement(payload.note)))
                 } catch {
-                    throw SealHalt(
+                    let halt = SealHalt(
                         "the announcement of a key at position \(recorded.position) cannot be read: \(error)")
+                    guard isLenient else { throw halt }
+                    history.unreadable.append(halt)
                 }
             }
             guard let last = page.last else { return history }
@@ -68,10 +76,11 @@ public struct KeyHistory: Sendable {
 
     /// Announces `next` in the log, signed by the key before; says where it stands.
     ///
-    /// - Throws: ``SigningFailure`` if `current` is not the log's key now, or has another name; `EventStoreFailure`.
+    /// - Throws: ``SigningFailure`` if `current` is not the log's key now, or has another name, or if `next` is that
+    ///   key already, or was since the last tree head; ``SealHalt`` if the log's key cannot be told; `EventStoreFailure`, `PostgresError`.
     @discardableResult
     public static func announce(
-        _ next: VerifierKey, signedBy current: some LogSigner, in store: some EventStore, id: Identifier, at: Instant,
+        _ next: VerifierKey, signedBy current: any LogSigner, in store: PostgresEventStore, id: Identifier, at: Instant,
         actor: EventActor
     ) async throws -> Appended {
         guard next.name == current.verifier.name else {
@@ -79,8 +88,21 @@ public struct KeyHistory: Sendable {
                 "the new key is one of \(next.name), the log is \(current.verifier.name): make a key with that name")
         }
         let history = try await read(store)
-        if let last = history.entries.last?.announcement.next, last != current.verifier {
+        // The key that has signed says whose the log is: announcements that came with imported events lead to another one's.
+        var first = current.verifier
+        if let head = try await TreeTables.head(of: nil, store.pool) {
+            guard let key = VerifierKey(head.signer) else {
+                throw SealHalt(
+                    "the last tree head is said to be signed by \"\(head.signer)\", which is no verifier key")
+            }
+            first = key
+        }
+        let chain = history.chain(from: [first])
+        if let last = chain.keys.last, last != current.verifier {
             throw SigningFailure("the log's key is \(last) now, not \(current.verifier)")
+        }
+        guard !chain.keys.contains(next) else {
+            throw SigningFailure("\(next) is the log's key, or has been: make a new one with `rollbook keygen`")
         }
         let note = try await current.signed(KeyAnnouncement.text(next))
         let event = NewEvent(

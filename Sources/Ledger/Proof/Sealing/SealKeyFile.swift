@@ -27,18 +27,38 @@ public enum SealKeyFile {
         return key
     }
 
-    /// Writes a key into a new file.
+    /// Writes a key into a new file, which stands under its name only once it is whole and on disk.
     ///
     /// - Throws: ``SigningFailure`` if there is a file already: a key is never overwritten.
     public static func create(_ path: String, _ key: SigningKey) throws {
-        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw SigningFailure("cannot make the key \(path): \(reason())") }
+        let draft = "\(path).\(UUID().uuidString.lowercased())"
+        defer { unlink(draft) }
+        try write(key.secretText + "\n", to: draft, O_EXCL, mode: 0o600)
+        // A link replaces nothing.
+        guard link(draft, path) == 0 else { throw SigningFailure("cannot make the key \(path): \(reason())") }
+        try syncFolder(of: path)
+    }
+
+    /// Writes a file, and has its bytes on disk.
+    fileprivate static func write(_ text: String, to path: String, _ flags: Int32, mode: mode_t) throws {
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | flags, mode)
+        guard descriptor >= 0 else { throw SigningFailure("cannot write \(path): \(reason())") }
         let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        try file.write(contentsOf: Data((key.secretText + "\n").utf8))
+        try file.write(contentsOf: Data(text.utf8))
         try file.synchronize()
     }
 
-    private static func reason() -> String { String(cString: strerror(errno)) }
+    /// Has the names in a file's folder on disk: without that, a power cut may take a new name, or bring an old file back.
+    fileprivate static func syncFolder(of path: String) throws {
+        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
+        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        defer { if descriptor >= 0 { close(descriptor) } }
+        guard descriptor >= 0, fsync(descriptor) == 0 else {
+            throw SigningFailure("cannot flush the folder \(folder): \(reason())")
+        }
+    }
+
+    fileprivate static func reason() -> String { String(cString: strerror(errno)) }
 }
 
 /// The last tree head that this instance signed, kept outside the database: a database that was put back is noticed.
@@ -61,15 +81,10 @@ struct LastSignedHead: Sendable {
     /// Replaces it, durably.
     func write(_ note: SignedNote) throws {
         let next = path + ".next"
-        let descriptor = open(next, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else {
-            throw SigningFailure("cannot write \(next): \(String(cString: strerror(errno)))")
-        }
-        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        try file.write(contentsOf: Data(note.description.utf8))
-        try file.synchronize()
+        try SealKeyFile.write(note.description, to: next, O_TRUNC, mode: 0o644)
         guard rename(next, path) == 0 else {
-            throw SigningFailure("cannot replace \(path): \(String(cString: strerror(errno)))")
+            throw SigningFailure("cannot replace \(path): \(SealKeyFile.reason())")
         }
+        try SealKeyFile.syncFolder(of: path)
     }
 }

@@ -61,7 +61,7 @@ public actor Sealer: Service {
     }
 
     /// The last position that is known to be sealed.
-    public var position: GlobalPosition { GlobalPosition(work?.tree.size ?? 0) }
+    public private(set) var position = GlobalPosition.start
 
     /// How many events are not sealed yet.
     ///
@@ -77,6 +77,8 @@ public actor Sealer: Service {
     }
 
     private func follow() async {
+        // Since the last run another may have sealed on, and the events of then may have gone into an archive.
+        work = nil
         await cancelWhenGracefulShutdown {
             var failures = 0
             while !Task.isCancelled, await self.halt == nil {
@@ -131,8 +133,7 @@ public actor Sealer: Service {
                 return 0
             }
             if let pinned = work.pinned, pinned.head.size <= work.tree.size { work.pinned = nil }
-            self.work = work
-            reached.raise(to: GlobalPosition(work.tree.size))
+            take(up: work)
             return Int(work.tree.size - from)
         } catch let halt as SealHalt {
             if self.halt == nil {
@@ -174,9 +175,14 @@ public actor Sealer: Service {
         if let file = settings.lastHeadFile, let last = try LastSignedHead(path: file).read() {
             work.pinned = try await pinned(last, file, state)
         }
-        self.work = work
-        reached.raise(to: GlobalPosition(work.tree.size))
+        take(up: work)
         return work
+    }
+
+    private func take(up work: Work) {
+        self.work = work
+        position = GlobalPosition(work.tree.size)
+        reached.raise(to: position)
     }
 
     /// Whether our key is the one that the log is signed with.

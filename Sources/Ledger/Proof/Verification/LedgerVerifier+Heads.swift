@@ -8,6 +8,7 @@ extension LedgerVerifier {
         _ report: inout VerifyReport
     ) async throws {
         let history = try await KeyHistory.readWhatIsThere(store)
+        report.remarks += history.unreadable.map(\.reason)
         var trusted = keys
         if keys.isEmpty {
             report.remarks.append(

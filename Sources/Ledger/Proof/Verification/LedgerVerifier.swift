@@ -57,6 +57,7 @@ public struct LedgerVerifier: Sendable {
         for chunk in chunks { fold.add(chunk) }
         var report = fold.report(sealed: min(frame.sealed, through))
         report.findings += try await upperTiles(fold.chunkRoots, frame, through)
+        report.findings += edgeWidths(frame, through)
         if wanted == nil || frame.sealed <= through, frame.sealed > frame.length {
             report.findings.append(
                 .init(
@@ -141,6 +142,24 @@ public struct LedgerVerifier: Sendable {
     }
 
     // MARK: - The tree above the chunks
+
+    /// The levels whose unfinished tile has not as many hashes as the sealed size asks for: no sealer goes on from there.
+    private func edgeWidths(_ frame: Frame, _ through: Int64) -> [VerifyReport.Finding] {
+        guard TiledTree(size: frame.sealed, edges: frame.edges) == nil else { return [] }
+        return (0...TileAddress.highestLevel).compactMap { level in
+            let present = level < frame.edges.count ? frame.edges[level].count : 0
+            let wanted = TileAddress.edgeWidth(level: level, size: frame.sealed)
+            guard present != wanted else { return nil }
+            let span = Int64(1) << Int64(8 * level)
+            let good = TileAddress.fullTiles(level: level, size: frame.sealed) << 8 + Int64(min(present, wanted))
+            let first = max(1, min(good * span + 1, frame.sealed))
+            guard first <= through else { return nil }
+            return .init(
+                .tile, at: first, through: first < frame.sealed ? frame.sealed : nil,
+                "the unfinished tile of level \(level) has \(present) hashes, where \(frame.sealed) sealed events need "
+                    + "\(wanted)")
+        }
+    }
 
     /// Compares the tiles of level 2 and above, and the unfinished ones there.
     private func upperTiles(
