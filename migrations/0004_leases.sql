@@ -119,3 +119,6 @@ grant execute on function renew_leases, claim_leases, release_leases, bind_clust
 
 reset role;
 set local search_path = default;
+
+-- Who serves looks whether the schema is the one that its program knows.
+grant select on public.schema_migration to rollbook_service;

@@ -406,6 +406,11 @@ language plpgsql volatile security definer set search_path = ledger, pg_temp as 
 declare
     v_order uuid;
 begin
+    -- A name that nobody ever had is a mistake, and what is written here is not taken back.
+    if not exists (select from subject s where s.name = p_name)
+       and not exists (select from actor a where a.subject = p_name or a.on_behalf_of = p_name) then
+        return null;
+    end if;
     insert into subject as s (name, erasure, erased_at) values (p_name, p_order, clock_timestamp())
         on conflict (name) do update
        set key = null, erasure = coalesce(s.erasure, excluded.erasure), erased_at = coalesce(s.erased_at, excluded.erased_at)
@@ -413,7 +418,8 @@ begin
     delete from subject_detail d where d.subject = p_name;
     return v_order;
 end $$;
-comment on function erase_subject is 'Destroys a subject''s key and details; answers the id of the order that did it first.';
+comment on function erase_subject is
+    'Destroys a subject''s key and details; answers the id of the order that did it first. Null: nobody has that name.';
 
 revoke all on function open_subject, describe_subject, erase_subject from public;
 grant select on subject, subject_detail to rollbook_service;

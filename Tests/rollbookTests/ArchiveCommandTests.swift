@@ -18,6 +18,10 @@ import Testing
 
     /// The exit code of a call; 0 if it ends well.
     private func code(_ arguments: String..., database: PostgresConfiguration? = nil) async throws -> Int32 {
+        try await call(arguments, database: database)
+    }
+
+    private func call(_ arguments: [String], database: PostgresConfiguration?) async throws -> Int32 {
         do {
             let place = try database.map { ["--database", try $0.libpqText(), "--migrations", Self.migrations] } ?? []
             var command = try Rollbook.parseAsRoot(arguments + place)
@@ -56,6 +60,10 @@ import Testing
             #expect(try await code("subject", "show", subject, database: source) == Exit.unknown)
             #expect(try await code("subject", "describe", subject, "name=Maria", database: source) == Exit.badInput)
             #expect(try await code("erase", subject, "--reason", "", database: source) == Exit.badInput)
+            #expect(try await code("erase", "mria", "--reason", "asked for it", database: source) == Exit.unknown)
+            #expect(try await code("subject", "describe", "mria", "name=M", database: source) == 0, "was not erased")
+            #expect(
+                try await code("begin-epoch", "--after", "3", "--reason", "a test", database: source) == Exit.badInput)
 
             #expect(try await code("archive", "--before", "4", "--out", folder, database: source) == 0)
             #expect(try await code("archive", "--bring-back", file, database: source) == Exit.refused)
@@ -71,6 +79,8 @@ import Testing
         try await withTemporaryDatabase { target in
             let bad = folder + "/bad.jsonl"
             try Data((lines[0] + "\n{}\n").utf8).write(to: URL(fileURLWithPath: bad))
+            #expect(try await code("import", file, database: target) == Exit.refused, "it has no schema")
+            #expect(try await code("migrate", database: target) == 0)
             #expect(try await code("import", bad, database: target) == Exit.badInput)
             #expect(try await code("import", folder + "/none", database: target) == Exit.badInput)
             #expect(try await code("import", "--as-recorded", file, database: target) == 0)
@@ -79,6 +89,58 @@ import Testing
                 let head = try await store.head()
                 #expect(head.value == 7)
             }
+        }
+    }
+
+    @Test func `whoever is granted the service's role serves, reads and appends, and changes no schema`() async throws {
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { #expect(throws: Never.self) { try FileManager.default.removeItem(atPath: folder) } }
+        let file = folder + "/events.jsonl"
+        let login = "login_\(UUID().uuidString.lowercased().prefix(8))"
+        try await withTemporaryDatabase { owner in
+            let superuser = try await PostgresConnection.connect(owner)
+            try await superuser.script("CREATE ROLE \(login) LOGIN")
+            var service = owner
+            service.overrides["user"] = login
+            for verb in [
+                ["export"], ["import", file], ["subject", "show", "maria"], ["verify"], ["prove", "1"], ["rebuild"],
+                ["archive", "--before", "1"], ["erase", "maria", "--reason", "x"],
+            ] {
+                #expect(try await call(verb, database: service) == Exit.refused, "\(verb): there is no schema yet")
+            }
+            #expect(try await code("migrate", database: service) == Exit.refused, "it may not")
+            #expect(
+                try await superuser.query("SELECT to_regclass('public.schema_migration') IS NULL").single().get(
+                    0, as: Bool.self))
+            #expect(try await code("migrate", database: owner) == 0)
+            try await superuser.script("GRANT rollbook_service TO \(login)")
+            #expect(try await code("migrate", database: service) == 0, "nothing is pending")
+            try await withStore(service) { store in
+                _ = try await store.append(SampleEvents.append(5, to: "rollout-a"))
+            }
+            #expect(try await code("export", "--out", file, database: service) == 0)
+            #expect(try await code("import", file, database: service) == 0)
+            #expect(try await code("subject", "show", "maria", database: service) == Exit.unknown)
+            #expect(try await code("verify", database: service) == 0)
+            #expect(try await code("prove", "1", database: service) == Exit.unknown)
+            #expect(try await code("rebuild", "--check", database: service) == 0)
+            // As a program that is newer than the schema finds it.
+            try await superuser.script("DELETE FROM public.schema_migration WHERE number = 5")
+            for verb in [["export", "--out", file + "2"], ["rebuild"], ["verify"]] {
+                #expect(try await call(verb, database: owner) == Exit.refused, "\(verb)")
+            }
+            try await superuser.script("DROP OWNED BY \(login); DROP ROLE \(login)")
+            await superuser.close()
+        }
+    }
+
+    @Test func `who does not find the ledger is told so by the exit code`() async throws {
+        let nowhere = PostgresConfiguration("host=/nonexistent dbname=x")
+        for verb in [
+            ["export"], ["import", "x"], ["erase", "maria", "--reason", "x"], ["rebuild", "--check"], ["migrate"],
+            ["prove", "1"], ["verify"],
+        ] {
+            #expect(try await call(verb, database: nowhere) == Exit.unreachable, "\(verb)")
         }
     }
 

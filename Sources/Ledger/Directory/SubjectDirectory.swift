@@ -22,6 +22,8 @@ public struct SubjectDirectory: Sendable {
 
     /// Why details were not kept or not read.
     public enum Failure: Error, Sendable, Equatable, CustomStringConvertible {
+        /// Neither the directory nor any event's actor has that subject.
+        case unknown(subject: String)
         /// The subject was erased.
         case erased(subject: String)
         /// A field cannot be kept; what is wrong with it, and what to do.
@@ -32,6 +34,8 @@ public struct SubjectDirectory: Sendable {
         /// A sentence for people.
         public var description: String {
             switch self {
+            case .unknown(let subject):
+                "nothing is known of \(subject): give the subject as the log has it; nothing was erased"
             case .erased(let subject): "\(subject) was erased: use another subject for a person who comes back"
             case .unusable(let field, let why): "\(field) \(why)"
             case .damaged(let subject, let field):
@@ -114,7 +118,8 @@ public struct SubjectDirectory: Sendable {
     ///   - reason: Why; not empty, and without what is to be forgotten, because it stays.
     ///   - order: Minted once for the order.
     /// - Returns: Where the log says so.
-    /// - Throws: ``Failure/unusable(field:_:)``; `EventStoreFailure`, and then a repeat is needed.
+    /// - Throws: ``Failure/unusable(field:_:)``; ``Failure/unknown(subject:)``, and then nothing was written;
+    ///   `EventStoreFailure`, and then a repeat is needed.
     @discardableResult
     public func erase(
         _ subject: String, reason: String, order: Identifier, at: Instant, by actor: EventActor
@@ -129,7 +134,8 @@ public struct SubjectDirectory: Sendable {
             let row = try await store.pool.query(
                 "SELECT ledger.erase_subject(\(subject), \(order.uuid))"
             ).single()
-            let first = Identifier(try row.get(0, as: UUID.self))
+            guard let uuid = try row.get(0, as: UUID?.self) else { throw Failure.unknown(subject: subject) }
+            let first = Identifier(uuid)
             // Under the order that came first: its receipt tells a repeat, also of one that was cut off before this.
             return try await store.append(
                 Append(

@@ -6,6 +6,7 @@ extension EventStoreFailure {
     init(reading error: any Error) {
         switch error {
         case let failure as EventStoreFailure: self = failure
+        case let halt as SealHalt: self = .damaged(halt.reason)
         case let error as PostgresError: self = .unavailable("the ledger could not be read: \(error)")
         default: self = .unavailable("the ledger could not be read: \(error)")
         }

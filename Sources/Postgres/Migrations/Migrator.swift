@@ -51,7 +51,7 @@ public struct Migrator: Sendable {
         }
     }
 
-    /// Applies what is pending, on a connection of its own.
+    /// Applies what is pending, on a connection of its own; a login that can only read will do if nothing is.
     ///
     /// - Returns: What was applied now; empty when the database was up to date.
     /// - Throws: ``MigrationRefusal``; ``PostgresError`` of a file that failed, named in its `context`, after those before
@@ -99,6 +99,8 @@ public struct Migrator: Sendable {
     }
 
     private func migrate(on connection: PostgresConnection) async throws -> [Migration] {
+        // Who has nothing to change needs no right to change anything.
+        guard try await !status(on: connection).pending.isEmpty else { return [] }
         do {
             try await connection.query(
                 "SELECT pg_advisory_lock(\(Self.lockKey))", StatementOptions(timeout: lockTimeout))

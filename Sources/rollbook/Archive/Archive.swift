@@ -54,7 +54,7 @@ struct Archive: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await ProofFailure.saying {
+        try await LedgerVerbFailure.saying {
             try await ledger.withStore("rollbook.archive", asService: false) { store in
                 var logger = Logger(label: "rollbook.archive")
                 logger.logLevel = .warning

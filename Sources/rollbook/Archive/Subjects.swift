@@ -24,12 +24,12 @@ struct Subject: AsyncParsableCommand {
         var details: [String]
 
         func run() async throws {
-            try await ProofFailure.saying {
+            try await LedgerVerbFailure.saying {
                 var kept: [String: String] = [:]
                 for detail in details {
                     let sides = detail.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
                     guard sides.count == 2, !sides[0].isEmpty else {
-                        throw ProofFailure("\"\(detail)\" is no detail: write field=value")
+                        throw LedgerVerbFailure("\"\(detail)\" is no detail: write field=value")
                     }
                     kept[String(sides[0])] = String(sides[1])
                 }
@@ -51,10 +51,10 @@ struct Subject: AsyncParsableCommand {
         var subject: String
 
         func run() async throws {
-            try await ProofFailure.saying {
+            try await LedgerVerbFailure.saying {
                 try await ledger.withStore("rollbook.subject") { store in
                     guard let details = try await SubjectDirectory(store: store).details(of: subject) else {
-                        throw ProofFailure("nothing is known of \(subject)", Exit.unknown)
+                        throw LedgerVerbFailure("nothing is known of \(subject)", Exit.unknown)
                     }
                     for (field, value) in details.sorted(by: { $0.key < $1.key }) { Output.line("\(field)=\(value)") }
                 }
@@ -75,7 +75,7 @@ struct Erase: AsyncParsableCommand {
             subject, which by itself names nobody if it is an opaque id; its bytes, hashes and proofs stay as they are. \
             Backups of the database from before still hold the key: let them expire. The reason stays in the log, so \
             leave out of it what is to be forgotten. Exit codes: 0 done; 1 the key may still stand in the database's files, \
-            and what keeps it; 4 a value is wrong; 5 the ledger cannot be reached.
+            and what keeps it; 2 nothing is known of the subject; 4 a value is wrong; 5 the ledger cannot be reached.
             """)
 
     @OptionGroup var ledger: LedgerOptions
@@ -97,7 +97,7 @@ struct Erase: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await ProofFailure.saying {
+        try await LedgerVerbFailure.saying {
             let user = EventActor(
                 subject: "\(NSUserName())@\(ProcessInfo.processInfo.hostName)", issuer: "operating-system",
                 method: .unauthenticated)
@@ -111,7 +111,7 @@ struct Erase: AsyncParsableCommand {
                         : "erased \(subject); the log says so at position \(appended.position)")
                 let holders = try await directory.purge(patience: .seconds(wait))
                 guard holders.isEmpty else {
-                    throw ProofFailure(
+                    throw LedgerVerbFailure(
                         "the destroyed key may still stand in the database's files, for who can read those: a transaction "
                             + "that began before keeps it there. End what is named here, and call this again:\n"
                             + holders.map { "  \($0)" }.joined(separator: "\n"), Exit.refused)

@@ -32,7 +32,7 @@ struct Export: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await ProofFailure.saying {
+        try await LedgerVerbFailure.saying {
             try await ledger.withStore("rollbook.export") { store in
                 let output = try out.map { try NewFile($0) }
                 let count = try await LedgerExport(store: store).run(
@@ -76,7 +76,7 @@ struct Import: AsyncParsableCommand {
     var output: Rebuild.Format = .text
 
     func run() async throws {
-        try await ProofFailure.saying {
+        try await LedgerVerbFailure.saying {
             try await ledger.withStore("rollbook.import", asService: !asRecorded) { store in
                 let started = ContinuousClock.now
                 let report = try await LedgerImport(store: store, keepsPlaces: asRecorded).run(file)
@@ -101,8 +101,7 @@ extension LedgerOptions {
     ) async throws {
         var logger = Logger(label: label)
         logger.logLevel = .warning
-        let (configuration, _) = try await open(logger)
-        _ = try await migrate(configuration)
+        let configuration = try await openMigrated(logger)
         let pool = PostgresPool(asService ? configuration.asLedgerService : configuration, logger: logger)
         do {
             try await body(PostgresEventStore(pool: pool, logger: logger))
@@ -123,14 +122,15 @@ struct NewFile {
         self.name = name
         let descriptor = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
         guard descriptor >= 0 else {
-            throw ProofFailure("cannot make \(name): \(String(cString: strerror(errno))); give the name of a new file")
+            throw LedgerVerbFailure(
+                "cannot make \(name): \(String(cString: strerror(errno))); give the name of a new file")
         }
         handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     }
 
     func write(_ bytes: [UInt8]) throws {
         do { try handle.write(contentsOf: Data(bytes)) } catch {
-            throw ProofFailure("cannot write \(name): \(error.localizedDescription)", Exit.refused)
+            throw LedgerVerbFailure("cannot write \(name): \(error.localizedDescription)", Exit.refused)
         }
     }
 

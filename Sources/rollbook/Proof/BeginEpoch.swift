@@ -32,8 +32,8 @@ struct BeginEpoch: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await ProofFailure.saying {
-            let (configuration, _) = try await ledger.open(Logger(label: "rollbook.begin-epoch"))
+        try await LedgerVerbFailure.saying {
+            let configuration = try await ledger.openMigrated(Logger(label: "rollbook.begin-epoch"))
             let begun = try await LogEpoch.begin(
                 configuration, after: GlobalPosition(after), because: reason, id: Mint.identifier(),
                 at: SystemControlClock().now(),

@@ -19,9 +19,9 @@ struct Keygen: AsyncParsableCommand {
     var out: String
 
     func run() async throws {
-        try await ProofFailure.saying {
+        try await LedgerVerbFailure.saying {
             guard let key = SigningKey(generatedFor: name) else {
-                throw ProofFailure("\"\(name)\" is no name of a log: no white space, no plus, not empty")
+                throw LedgerVerbFailure("\"\(name)\" is no name of a log: no white space, no plus, not empty")
             }
             try SealKeyFile.create(out, key)
             print(key.verifier)
@@ -45,11 +45,11 @@ struct RotateKey: AsyncParsableCommand {
     var newKey: String
 
     func run() async throws {
-        try await ProofFailure.saying {
+        try await LedgerVerbFailure.saying {
             let file = DataDirectory(ledger.data).path + "/seal.key"
             let old = try signing.signer() ?? SealKeyFile.read(file)
             let next = try VerifierKey(newKey) ?? SealKeyFile.read(newKey).verifier
-            let (configuration, _) = try await ledger.open(Logger(label: "rollbook.rotate-key"))
+            let configuration = try await ledger.openMigrated(Logger(label: "rollbook.rotate-key"))
             let pool = PostgresPool(configuration.asLedgerService)
             let store = PostgresEventStore(pool: pool)
             let user = EventActor(

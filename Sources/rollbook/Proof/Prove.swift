@@ -36,8 +36,8 @@ struct Prove: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await ProofFailure.saying {
-            let (configuration, _) = try await ledger.open(Logger(label: "rollbook.prove"))
+        try await LedgerVerbFailure.saying {
+            let configuration = try await ledger.openMigrated(Logger(label: "rollbook.prove"))
             let pool = PostgresPool(configuration.asLedgerService)
             let prover = LedgerProver(store: PostgresEventStore(pool: pool))
             let proof = try await consistency ? consistency(prover) : inclusion(prover)
@@ -53,15 +53,15 @@ struct Prove: AsyncParsableCommand {
             position = GlobalPosition(number)
         } else if let id = Identifier(text) {
             guard let found = try await prover.position(of: id) else {
-                throw ProofFailure("there is no event \(text)", Exit.unknown)
+                throw LedgerVerbFailure("there is no event \(text)", Exit.unknown)
             }
             position = found
         } else {
-            throw ProofFailure(
+            throw LedgerVerbFailure(
                 "\"\(text)\" is neither a position (a whole number from 1 on) nor an event's id (a UUID)")
         }
         guard let proof = try await prover.inclusion(of: position) else {
-            throw ProofFailure(
+            throw LedgerVerbFailure(
                 "no event at position \(position) is under a signed tree head; a new one is within about a second",
                 Exit.unknown)
         }
@@ -71,10 +71,12 @@ struct Prove: AsyncParsableCommand {
     private func consistency(_ prover: LedgerProver) async throws -> String {
         let (first, last) = (try await head(event ?? "", prover), try await head(second ?? "", prover))
         let (old, new) = (first.size, last.size)
-        guard old <= new else { throw ProofFailure("OLD has \(old) events and NEW \(new): give the earlier one first") }
+        guard old <= new else {
+            throw LedgerVerbFailure("OLD has \(old) events and NEW \(new): give the earlier one first")
+        }
         if let proof = try await prover.consistency(from: first, to: last) { return proof }
         let near = Set(try await prover.headSizes(near: old) + prover.headSizes(near: new)).sorted()
-        throw ProofFailure(
+        throw LedgerVerbFailure(
             "tree heads of \(old) and \(new) events were not both signed by this ledger; the nearest have "
                 + near.map(String.init).joined(separator: ", "), Exit.unknown)
     }
@@ -84,11 +86,11 @@ struct Prove: AsyncParsableCommand {
         if let size = Int64(text), size > 0 { return .ofSize(size) }
         if text == "latest" {
             guard let note = try await prover.treeHead() else {
-                throw ProofFailure("no tree head was signed yet", Exit.unknown)
+                throw LedgerVerbFailure("no tree head was signed yet", Exit.unknown)
             }
             return .ofSize(try SignedTreeHead(note).head.size)
         }
-        return .held(try SignedTreeHead(String(decoding: ProofFailure.read(text), as: UTF8.self)))
+        return .held(try SignedTreeHead(String(decoding: LedgerVerbFailure.read(text), as: UTF8.self)))
     }
 }
 
@@ -106,11 +108,11 @@ struct VerifyProof: AsyncParsableCommand {
     var keys: [String]
 
     func run() async throws {
-        try await ProofFailure.saying {
+        try await LedgerVerbFailure.saying {
             let bytes =
                 file == "-"
-                ? Array(try FileHandle.standardInput.readToEnd() ?? Data()) : try ProofFailure.read(file)
-            print(try ProofDocument(json: bytes).verify(trusting: try keys.map(ProofFailure.key)))
+                ? Array(try FileHandle.standardInput.readToEnd() ?? Data()) : try LedgerVerbFailure.read(file)
+            print(try ProofDocument(json: bytes).verify(trusting: try keys.map(LedgerVerbFailure.key)))
         }
     }
 }

@@ -36,12 +36,12 @@ struct Verify: AsyncParsableCommand {
     var output: Rebuild.Format = .text
 
     func run() async throws {
-        try await ProofFailure.saying {
+        try await LedgerVerbFailure.saying {
             let outside = try treeHeads.map {
-                try SignedTreeHead(String(decoding: ProofFailure.read($0), as: UTF8.self))
+                try SignedTreeHead(String(decoding: LedgerVerbFailure.read($0), as: UTF8.self))
             }
-            let trusted = try keys.map(ProofFailure.key)
-            let (configuration, _) = try await ledger.open(Logger(label: "rollbook.verify"))
+            let trusted = try keys.map(LedgerVerbFailure.key)
+            let configuration = try await ledger.openMigrated(Logger(label: "rollbook.verify"))
             let pool = PostgresPool(configuration.asLedgerService)
             let started = ContinuousClock.now
             let report = try await LedgerVerifier(store: PostgresEventStore(pool: pool)).verify(

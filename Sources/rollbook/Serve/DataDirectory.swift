@@ -30,13 +30,18 @@ struct DataDirectory {
             return found
         }
         throw ServeFailure(
-            "no folder of migrations was found (looked in \(places.joined(separator: ", "))): give --migrations FOLDER")
+            "no folder of migrations was found (looked in \(places.joined(separator: ", "))): give --migrations FOLDER",
+            Exit.badInput)
     }
 }
 
-/// Why the service does not start, in a sentence that says what to do.
+/// Why the service does not start, in a sentence that says what to do, with the exit code that this is.
 struct ServeFailure: Error, CustomStringConvertible {
     let description: String
+    let code: Int32
 
-    init(_ description: String) { self.description = description }
+    init(_ description: String, _ code: Int32 = Exit.refused) {
+        self.description = description
+        self.code = code
+    }
 }

@@ -14,7 +14,7 @@ struct Down: AsyncParsableCommand {
     var data = ".rollbook"
 
     func run() async throws {
-        try await ServeFailure.worded {
+        try await LedgerVerbFailure.saying {
             let logger = Logger(label: "rollbook.down")
             let directory = DataDirectory(data)
             guard FileManager.default.fileExists(atPath: directory.path) else {

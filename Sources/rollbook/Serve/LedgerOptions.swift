@@ -27,7 +27,8 @@ struct LedgerOptions: ParsableArguments {
         guard embedded else {
             guard let given = database ?? Environment.value("ROLLBOOK_DATABASE") else {
                 throw ServeFailure(
-                    "no database: give --database URI (or ROLLBOOK_DATABASE), or --embedded for a private PostgreSQL")
+                    "no database: give --database URI (or ROLLBOOK_DATABASE), or --embedded for a private PostgreSQL",
+                    Exit.badInput)
             }
             let configuration = PostgresConfiguration(given, applicationName: "rollbook")
             try configuration.validate()
@@ -48,6 +49,21 @@ struct LedgerOptions: ParsableArguments {
         }
         await server.close()
         return (running.configuration.database("rollbook"), cluster)
+    }
+
+    /// Opens the way to a ledger whose schema is the one that this program knows.
+    ///
+    /// Nothing is changed: an instance of another version may be at work there.
+    /// - Throws: ``ServeFailure`` if the schema is behind; `MigrationRefusal` if it is ahead, or another one.
+    func openMigrated(_ logger: Logger) async throws -> PostgresConfiguration {
+        let (configuration, _) = try await open(logger)
+        let pending = try await Migrator(folder: DataDirectory.migrations(migrations)).status(configuration).pending
+        if let first = pending.first {
+            throw ServeFailure(
+                "the ledger's schema lacks \(first.file)\(pending.count > 1 ? " and \(pending.count - 1) more" : ""): end "
+                    + "every older `rollbook serve` of it, and run `rollbook migrate`")
+        }
+        return configuration
     }
 
     /// Brings the schema up to date, and says what was done.

@@ -12,7 +12,8 @@ struct Rebuild: AsyncParsableCommand {
         discussion: """
             `rollbook serve` may run meanwhile: readers are turned over to the new rows at the end, in one step, and a \
             rebuild that was ended goes on where it was. With --check the rows that stood there are compared with the \
-            new ones, byte for byte; the exit code is 1 if they differ.
+            new ones, byte for byte; the exit code is 1 if they differ, 4 \
+            if a value is wrong, 5 if the ledger cannot be reached.
             """)
 
     @OptionGroup var ledger: LedgerOptions
@@ -37,12 +38,9 @@ struct Rebuild: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await ServeFailure.worded {
+        try await LedgerVerbFailure.saying {
             let logger = Logger(label: "rollbook.rebuild")
-            try FileManager.default.createDirectory(
-                atPath: DataDirectory(ledger.data).path, withIntermediateDirectories: true)
-            let (configuration, _) = try await ledger.open(logger)
-            _ = try await ledger.migrate(configuration)
+            let configuration = try await ledger.openMigrated(logger)
             let pool = PostgresPool(configuration.asLedgerService, logger: logger)
             let store = PostgresEventStore(pool: pool, logger: logger)
             do {

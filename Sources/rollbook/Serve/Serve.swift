@@ -78,7 +78,7 @@ struct Serve: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await ServeFailure.worded { try await serve() }
+        try await LedgerVerbFailure.saying { try await serve() }
     }
 
     private func serve() async throws {

@@ -172,6 +172,25 @@ import Testing
         }
     }
 
+    @Test func `a subject that nobody ever was is not erased`() async throws {
+        try await withProofs { ledger in
+            let directory = SubjectDirectory(store: ledger.store)
+            func erase(_ subject: String) async throws {
+                try await directory.erase(
+                    subject, reason: "asked for it", order: SampleEvents.id(), at: SampleEvents.noon,
+                    by: .controller("test"))
+            }
+            try await ledger.append(2)
+            try await directory.describe(maria, details)
+            await #expect(throws: SubjectDirectory.Failure.unknown(subject: "mria")) { try await erase("mria") }
+            #expect(try await ledger.store.head() == GlobalPosition(2))
+            #expect(try await ledger.value("SELECT count(*) FROM ledger.subject") == "1")
+            // One of the directory, one that events name, one for whom they were made.
+            for subject in [maria, "person-1", "team"] { try await erase(subject) }
+            #expect(try await ledger.store.head() == GlobalPosition(5))
+        }
+    }
+
     @Test func `what cannot be kept is refused by field`() async throws {
         try await withLedger { store, _ in
             let directory = SubjectDirectory(store: store)
