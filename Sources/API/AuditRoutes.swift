@@ -16,14 +16,27 @@ struct AuditRoutes: Sendable {
                     "cursor",
                 ])
             return .json(
-                try await audit.page(
-                    AuditQuery(
-                        rollout: try Self.rollout(query), streamPrefix: query.text("stream"),
-                        actor: query.text("actor"), types: try EventRoutes.types(query.texts("type")),
-                        correlation: try query.identifier("correlation"), event: try query.identifier("event"),
-                        text: query.text("text"), from: try query.instant("from"), until: try query.instant("until"),
-                        before: try query.number("cursor", in: 1...Int64.max).map { GlobalPosition($0) },
-                        limit: Int(try query.number("limit", in: 1...1000) ?? 100))))
+                AuditReplyPage(
+                    try await audit.page(
+                        AuditQuery(
+                            rollout: try Self.rollout(query), streamPrefix: query.text("stream"),
+                            actor: query.text("actor"), types: try EventRoutes.types(query.texts("type")),
+                            correlation: try query.identifier("correlation"), event: try query.identifier("event"),
+                            text: query.text("text"), from: try query.instant("from"),
+                            until: try query.instant("until"),
+                            before: try query.number("cursor", in: 1...Int64.max).map { GlobalPosition($0) },
+                            limit: Int(try query.number("limit", in: 1...1000) ?? 100)))))
+        }
+    }
+
+    /// A page, whose cursor is text here as everywhere: to be given back as it is, and not to be reckoned with.
+    private struct AuditReplyPage: Encodable {
+        let entries: [AuditEntry]
+        let position: GlobalPosition
+        let next: String?
+
+        init(_ page: AuditPage) {
+            (entries, position, next) = (page.entries, page.position, page.next.map { "\($0)" })
         }
     }
 

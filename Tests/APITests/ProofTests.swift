@@ -61,7 +61,10 @@ import Testing
                 let problem: ProblemDocument = try await client.ask("/api/v1/ledger/\(uri)", expecting: 404)
                 #expect(!problem.detail.isEmpty, "\(uri)")
             }
-            for uri in ["proof/x", "proof/0", "consistency", "consistency?old=1", "consistency?old=0&new=1"] {
+            for uri in [
+                "proof/x", "proof/0", "proof/1?size=1", "checkpoint?size=1", "tile/0/000.p/1?x=1", "consistency",
+                "consistency?old=1", "consistency?old=0&new=1",
+            ] {
                 let problem: ProblemDocument = try await client.ask("/api/v1/ledger/\(uri)", expecting: 400)
                 #expect(problem.fix?.isEmpty == false, "\(uri)")
             }

@@ -52,6 +52,18 @@ import Testing
             #expect(try await code("export", "--out", file, database: source) == 0)
             #expect(try await code("export", "--out", file, database: source) == Exit.badInput, "it is there already")
             #expect(try await code("import", file, database: source) == 0)
+            #expect(try mode(file) == 0o600)
+            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == ["events.jsonl"])
+            // What a killed export left is in nobody's way; one that is at work is left alone.
+            let draft = folder + "/again.jsonl.part"
+            try Data("{".utf8).write(to: URL(fileURLWithPath: draft))
+            #expect(try await code("export", "--out", folder + "/again.jsonl", database: source) == 0)
+            #expect(FileManager.default.contentsEqual(atPath: file, andPath: folder + "/again.jsonl"))
+            let atWork = try NewFile(folder + "/other.jsonl")
+            #expect(try await code("export", "--out", folder + "/other.jsonl", database: source) == Exit.badInput)
+            atWork.discard()
+            #expect(try await code("export", "--out", folder + "/none/x", database: source) == Exit.badInput)
+            try FileManager.default.removeItem(atPath: folder + "/again.jsonl")
 
             #expect(try await code("subject", "describe", subject, "name=Maria", database: source) == 0)
             #expect(try await code("subject", "describe", subject, "Maria", database: source) == Exit.badInput)
@@ -67,6 +79,13 @@ import Testing
 
             #expect(try await code("archive", "--before", "4", "--out", folder, database: source) == 0)
             #expect(try await code("archive", "--bring-back", file, database: source) == Exit.refused)
+            // A log that lacks an event is not exported by half.
+            try await withHole(at: 3, source) {
+                let status = try await code("export", "--out", folder + "/half", database: source)
+                #expect(status == Exit.refused)
+            }
+            let left = try FileManager.default.contentsOfDirectory(atPath: folder)
+            #expect(!left.contains { $0.hasPrefix("half") })
             #expect(try await code("verify", "--archive", folder, database: source) == 0)
             try await withStore(source) { store in
                 let log = try await store.everything()
@@ -147,10 +166,32 @@ import Testing
     @Test func `a call that cannot be meant is wrong usage`() async throws {
         for arguments in [
             ["archive"], ["archive", "--before", "yesterday"], ["archive", "--before", "1", "--bring-back", "x"],
-            ["archive", "--bring-back", "x", "--drop"], ["export", "--after", "-1"], ["import"], ["erase", "maria"],
+            ["archive", "--bring-back", "x", "--drop"], ["export", "--after", "-1"],
+            ["export", "--after", "10", "--through", "5"], ["export", "--after", "10", "--through", "10"], ["import"],
+            ["erase", "maria"],
         ] {
             #expect(throws: (any Error).self) { try Rollbook.parseAsRoot(arguments) }
         }
+    }
+
+    private func mode(_ file: String) throws -> Int? {
+        try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
+    }
+
+    /// Takes an event out of the log for `body`.
+    private func withHole(
+        at position: Int, _ owner: PostgresConfiguration, _ body: () async throws -> Void
+    ) async throws {
+        let superuser = try await PostgresConnection.connect(owner)
+        try await superuser.script(
+            """
+            SET session_replication_role = replica;
+            CREATE TABLE taken AS SELECT * FROM ledger.event WHERE position = \(position);
+            DELETE FROM ledger.event WHERE position = \(position)
+            """)
+        try await body()
+        try await superuser.script("INSERT INTO ledger.event SELECT * FROM taken; DROP TABLE taken")
+        await superuser.close()
     }
 
     private func withStore(

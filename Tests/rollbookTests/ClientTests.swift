@@ -79,6 +79,9 @@ import Transfer
         ["set", "image", "shop", "app"], ["undo", "shop", "--to-revision", "-1"], ["apply"],
         ["set", "image", "shop", "app=a", "app=b"], ["get", "rollout", "shop", "-n", ""],
         ["retry", "experiment", "shop"], ["replay", "shop", "--from", "then"],
+        ["get", "rollout", "shop", "--watch", "-o", "name"], ["history", "shop", "-o", "name"],
+        ["audit", "shop", "-o", "name"], ["audit", "shop", "-o", "wide"], ["replay", "shop", "-o", "name"],
+        ["history", "shop", "--releases", "-o", "json"], ["status", "shop", "--timeout", "5"],
     ]) func `wrong usage is refused before anything is sent`(_ arguments: [String]) {
         #expect(throws: (any Error).self) { _ = try Rollbook.parseAsRoot(arguments) }
     }
@@ -87,7 +90,9 @@ import Transfer
         ["get", "rollout", "shop", "--at", "2026-11-24T09:00:00Z", "-o", "json"], ["get", "ro", "shop", "-w"],
         ["list", "rollouts", "-A"], ["set", "image", "shop", "*=shop:2"], ["promote", "shop", "--full"],
         ["retry", "rollout", "shop"], ["retry", "shop"], ["undo", "shop", "--to-revision", "0"],
-        ["status", "shop", "--watch", "--timeout", "5"], ["audit", "shop", "-o", "json"], ["lint", "-f", "x.yaml"],
+        ["status", "shop", "--watch", "--timeout", "5"], ["audit", "shop", "-o", "json"],
+        ["history", "shop", "-o", "wide"],
+        ["history", "shop", "--releases"], ["status", "shop", "-w", "--timeout", "5"], ["lint", "-f", "x.yaml"],
     ]) func `the verbs that people know are understood`(_ arguments: [String]) throws {
         _ = try Rollbook.parseAsRoot(arguments)
     }

@@ -15,9 +15,12 @@ final class ArchiveWriter {
 
     init(_ path: String) throws {
         self.path = path
-        guard let handle = gzopen(path + ".part", "wb6") else {
-            throw ArchiveFailure(
-                "cannot make \(path).part: \(String(cString: strerror(errno))); give a folder that exists")
+        // For its owner alone: the log may be for fewer eyes than whoever has an account here.
+        let descriptor = open(path + ".part", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0, fchmod(descriptor, 0o600) == 0, let handle = gzdopen(descriptor, "wb6") else {
+            let why = String(cString: strerror(errno))
+            if descriptor >= 0 { close(descriptor) }
+            throw ArchiveFailure("cannot make \(path).part: \(why); give a folder that exists")
         }
         self.handle = handle
     }

@@ -92,7 +92,7 @@ public struct LedgerExport: Sendable {
         }
         guard next == last + 1 || writer.bytes.count >= Self.mostBytes else {
             try await ArchiveTable.check(next...next, connection)
-            throw EventStoreFailure.unavailable("there is no event at position \(next); run `rollbook verify`")
+            throw EventStoreFailure.damaged("there is no event at position \(next); run `rollbook verify`")
         }
         return (writer.bytes, next)
     }

@@ -11,8 +11,9 @@ struct Export: AsyncParsableCommand {
         abstract: "Write the events of the log as lines of JSON, for `rollbook import` and other programs.",
         discussion: """
             One event in each line, in the order of the log, with the members of the API's event object and the hash of \
-            its content. data and metadata stand there byte for byte as they were hashed. Exit codes: 0 done; 1 the file \
-            cannot be written; 5 the ledger cannot be read.
+            its content. data and metadata stand there byte for byte as they were hashed. The file is for its owner alone, \
+            and stands under its name only once it is whole. Exit codes: 0 done; 1 the file cannot be written to its \
+            end, or the log lacks events; 4 there is such a file, or it cannot be made; 5 the ledger cannot be reached.
             """)
 
     @OptionGroup var ledger: LedgerOptions
@@ -28,24 +29,35 @@ struct Export: AsyncParsableCommand {
 
     func validate() throws {
         guard after >= 0 else { throw ValidationError("--after is \(after): give a position, from 0 on") }
-        if let through, through < 1 { throw ValidationError("--through is \(through): give a position, from 1 on") }
+        if let through, through <= after {
+            throw ValidationError("--through is \(through) and --after \(after): give a later position than that")
+        }
     }
 
     func run() async throws {
         try await LedgerVerbFailure.saying {
             try await ledger.withStore("rollbook.export") { store in
                 let output = try out.map { try NewFile($0) }
-                let count = try await LedgerExport(store: store).run(
-                    after: GlobalPosition(after), through: through.map { GlobalPosition($0) }
-                ) { lines in
-                    if let output {
-                        try output.write(lines)
-                    } else {
-                        Output.raw(String(decoding: lines, as: UTF8.self))
-                    }
+                do {
+                    let count = try await write(store, to: output)
+                    try output?.finish()
+                    StandardError.say("exported \(count) events")
+                } catch {
+                    output?.discard()
+                    throw error
                 }
-                try output?.close()
-                StandardError.say("exported \(count) events")
+            }
+        }
+    }
+
+    private func write(_ store: PostgresEventStore, to output: NewFile?) async throws -> Int64 {
+        try await LedgerExport(store: store).run(
+            after: GlobalPosition(after), through: through.map { GlobalPosition($0) }
+        ) { lines in
+            if let output {
+                try output.write(lines)
+            } else {
+                Output.raw(String(decoding: lines, as: UTF8.self))
             }
         }
     }
@@ -110,32 +122,5 @@ extension LedgerOptions {
             await pool.close()
             throw error
         }
-    }
-}
-
-/// A file that was not there before.
-struct NewFile {
-    private let handle: FileHandle
-    private let name: String
-
-    init(_ name: String) throws {
-        self.name = name
-        let descriptor = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
-        guard descriptor >= 0 else {
-            throw LedgerVerbFailure(
-                "cannot make \(name): \(String(cString: strerror(errno))); give the name of a new file")
-        }
-        handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-    }
-
-    func write(_ bytes: [UInt8]) throws {
-        do { try handle.write(contentsOf: Data(bytes)) } catch {
-            throw LedgerVerbFailure("cannot write \(name): \(error.localizedDescription)", Exit.refused)
-        }
-    }
-
-    func close() throws {
-        try handle.synchronize()
-        try handle.close()
     }
 }

@@ -27,6 +27,9 @@ struct GetRollout: ClientCommand {
 
     func validate() throws {
         if watch, at != nil { throw ValidationError("--watch shows the present, --at the past: give one of them.") }
+        if watch, format.output == .name {
+            throw ValidationError("-o name does not change while --watch goes on: give one of them.")
+        }
         if let at, PointInTime(at) == nil {
             throw ValidationError(
                 "--at is \"\(at)\": give a time (2026-11-24T09:30:00Z), a position (1042) or a version (v17).")

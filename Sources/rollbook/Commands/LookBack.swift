@@ -28,8 +28,17 @@ struct History: ClientCommand {
     @OptionGroup var place: NamespaceOption
     @OptionGroup var span: SpanOptions
     @Flag(help: "A line for each release instead.") var releases = false
-    @OptionGroup var format: FormatOption
+    @OptionGroup var format: TableFormatOption
     @OptionGroup var connection: ConnectionOptions
+
+    func validate() throws {
+        if releases, let output = format.output {
+            throw ValidationError(
+                output == .wide
+                    ? "--releases prints one table, which -o wide does not widen: leave one of them out."
+                    : "-o \(output) prints events and releases both: leave --releases out.")
+        }
+    }
 
     func perform(_ client: ServerClient) async throws {
         let path = try client.path(place.namespace, name, "history")
@@ -77,7 +86,7 @@ struct Audit: ClientCommand {
         abstract: "Tell why releases were stopped: who, which measurements, which rule, and what followed.")
     @Argument(help: "The rollout's name.") var name: String
     @OptionGroup var place: NamespaceOption
-    @OptionGroup var format: FormatOption
+    @OptionGroup var format: DocumentFormatOption
     @OptionGroup var connection: ConnectionOptions
 
     func perform(_ client: ServerClient) async throws {
@@ -143,7 +152,7 @@ struct Replay: ClientCommand {
     @Argument(help: "The rollout's name.") var name: String
     @OptionGroup var place: NamespaceOption
     @OptionGroup var span: SpanOptions
-    @OptionGroup var format: FormatOption
+    @OptionGroup var format: DocumentFormatOption
     @OptionGroup var connection: ConnectionOptions
 
     func perform(_ client: ServerClient) async throws {

@@ -16,6 +16,7 @@ struct Status: ClientCommand {
 
     func validate() throws {
         if timeout < 0 { throw ValidationError("--timeout is \(timeout): give a number of seconds, or 0.") }
+        if timeout > 0, !watch { throw ValidationError("--timeout needs --watch, which is what it ends.") }
     }
 
     func perform(_ client: ServerClient) async throws {

@@ -15,11 +15,11 @@ struct InstanceLock {
     private let path: String
 
     /// Takes the lock.
-    /// - Throws: ``ServeFailure`` if another instance holds it.
-    init(_ data: DataDirectory) throws {
+    /// - Throws: ``ServeFailure`` if another instance holds it, which says what to do.
+    init(_ data: DataDirectory, advice: String = "stop it first") throws {
         guard let lock = try Self.ifFree(data) else {
             throw ServeFailure(
-                "another rollbook serves from \(data.path): stop it, give another --data, or --standby to wait for its end"
+                "another rollbook serves from \(data.path): \(advice)"
             )
         }
         self = lock

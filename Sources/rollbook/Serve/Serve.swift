@@ -87,7 +87,10 @@ struct Serve: AsyncParsableCommand {
         logger.logLevel = logLevel
         let data = DataDirectory(ledger.data)
         try FileManager.default.createDirectory(atPath: data.path, withIntermediateDirectories: true)
-        let lock = standby ? try InstanceLock.ifFree(data) : try InstanceLock(data)
+        let lock =
+            standby
+            ? try InstanceLock.ifFree(data)
+            : try InstanceLock(data, advice: "stop it, give another --data, or --standby to wait for its end")
         defer { lock?.release() }
         // What is wrong with the call is said before anything is started.
         let detours = try detours()
@@ -163,7 +166,7 @@ struct Serve: AsyncParsableCommand {
                         halts: { await InstanceHalt.all(sealer, projectors) },
                         gauges: {
                             let projections = await ProjectionGauges.read(projectors)
-                            return await (sealer?.gauges() ?? []) + projections
+                            return await AppendGauges.of(store.appendLoad) + (sealer?.gauges() ?? []) + projections
                         })),
                 configuration: .init(address: .hostname("127.0.0.1", port: port), serverName: "rollbook"),
                 logger: logger))
