@@ -19,6 +19,10 @@ import Transparency
             #expect(done.map(\.manifest.firstPosition) == [1, 17, 33])
             #expect(done.map(\.manifest.events) == [16, 16, 16])
             #expect(done.allSatisfy { $0.kept < 16 && !$0.isDropped })
+            for archived in done {
+                let mode = try FileManager.default.attributesOfItem(atPath: archived.path)[.posixPermissions]
+                #expect(mode as? Int == 0o600, "for the owner alone")
+            }
             // Who appends is told the version, though the last event lies far back.
             for (stream, version) in bed.versions {
                 let stale = Append(
