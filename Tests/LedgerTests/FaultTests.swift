@@ -53,6 +53,108 @@ import Testing
         }
     }
 
+    @Test func `what finds too many appends in line, or too much, is turned away, and counted`() async throws {
+        try await withLedger { store, owner in
+            _ = try await store.append(SampleEvents.append(to: "a-1"))
+            try await Self.press(store, owner, AppendLoad.mostWaiting + 2000, data: #"{"n":1}"#, prefix: "many")
+            let large = String(repeating: "x", count: (4 << 20) - 100)
+            try await Self.press(store, owner, 24, data: #"{"pad":"\#(large)"}"#, prefix: "large")
+        }
+    }
+
+    /// What came of an append under pressure.
+    private enum Pressed: Sendable {
+        case kept(Identifier)
+        case turnedAway(Identifier)
+        /// It was sent, and given up while the lock was held.
+        case givenUp
+    }
+
+    /// Sends appends while somebody who is at work holds the append lock, until some are turned away, and lets the rest go on.
+    private static func press(
+        _ store: PostgresEventStore, _ owner: PostgresConfiguration, _ count: Int, data: String, prefix: String
+    ) async throws {
+        let before = store.appendLoad.turnedAway
+        let superuser = try await PostgresConnection.connect(owner)
+        let holder = try await PostgresConnection.connect(owner)
+        let pid = holder.backendProcessID
+        let outcomes = try await withThrowingTaskGroup(of: Pressed?.self) { group in
+            group.addTask {
+                // Ended from below.
+                do {
+                    try await holder.script(
+                        "BEGIN; LOCK TABLE ledger.append_lock IN EXCLUSIVE MODE; SELECT pg_sleep(600)")
+                } catch is PostgresError { return nil }
+                return nil
+            }
+            let isHeld = try await eventually {
+                try await superuser.query(
+                    """
+                    SELECT EXISTS (
+                        SELECT FROM pg_locks
+                        WHERE relation = 'ledger.append_lock'::regclass AND granted AND pid = \(pid))
+                    """
+                ).single().get(0, as: Bool.self)
+            }
+            #expect(isHeld)
+            for number in 0..<count {
+                group.addTask { await outcome(of: number, data, prefix, store) }
+            }
+            let wasFull = try await eventually {
+                let load = store.appendLoad
+                guard load.waiting <= AppendLoad.mostWaiting, load.waitingBytes <= AppendLoad.mostWaitingBytes else {
+                    Issue.record("\(load)")
+                    return true
+                }
+                return load.turnedAway > before
+            }
+            #expect(wasFull)
+            _ = try await superuser.query("SELECT pg_terminate_backend(\(pid))")
+            var outcomes: [Pressed] = []
+            for try await outcome in group {
+                if let outcome { outcomes.append(outcome) }
+            }
+            return outcomes
+        }
+        await holder.close()
+        await superuser.close()
+        var (kept, turnedAway): (Set<Identifier>, Set<Identifier>) = ([], [])
+        for outcome in outcomes {
+            switch outcome {
+            case .kept(let id): kept.insert(id)
+            case .turnedAway(let id): turnedAway.insert(id)
+            case .givenUp: break
+            }
+        }
+        let load = store.appendLoad
+        #expect(Int64(turnedAway.count) == load.turnedAway - before)
+        #expect(!kept.isEmpty)
+        #expect(load.waiting == 0)
+        #expect(load.waitingBytes == 0)
+        #expect(load.inFlight == 0)
+        let log = Set(try await store.pool.query("SELECT event_id FROM ledger.event").map { Identifier(try $0.get(0)) })
+        #expect(log.isSuperset(of: kept))
+        #expect(log.isDisjoint(with: turnedAway))
+    }
+
+    private static func outcome(
+        of number: Int, _ data: String, _ prefix: String, _ store: PostgresEventStore
+    ) async -> Pressed {
+        let event = SampleEvents.event(data: data)
+        let append = Append(
+            stream: SampleEvents.stream("\(prefix)-\(number % 1000)"), expecting: .any, events: [event],
+            command: SampleEvents.id())
+        do throws(EventStoreFailure) {
+            _ = try await store.append(append)
+            return .kept(event.id)
+        } catch {
+            guard case .unavailable(let why) = error, why.contains("wait for the ledger already") else {
+                return .givenUp
+            }
+            return .turnedAway(event.id)
+        }
+    }
+
     @Test func `a follower goes on across a crash of the server, and misses and repeats nothing`() async throws {
         try await withDurableLedger { store, _, cluster in
             try await withThrowingTaskGroup(of: [Identifier].self) { group in
