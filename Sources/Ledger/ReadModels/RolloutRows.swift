@@ -28,7 +28,11 @@ struct RolloutRows: ReadModel {
         fill.streamsInPass = streamsInPass
     }
 
-    mutating func forget() { kept = FoldShelf() }
+    /// Also the names: a log that was cut short may have given their ids to others since.
+    mutating func forget() {
+        kept = FoldShelf()
+        names = EventNames()
+    }
 
     func opening(_ range: PositionRange, into generation: Int) -> [SQL] {
         range.count <= Self.mostAtOnce ? [EventDrain.query(range, passingOver: names.passedOver)] : []
