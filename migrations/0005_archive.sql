@@ -44,6 +44,7 @@ declare
     v_overlap bigint;
     v_uneven bigint;
     v_gap bigint;
+    v_given bigint[];           -- which of the events that were given are left; null: all
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception 'ledger.place_events needs READ COMMITTED: an older snapshot would not see the head';
@@ -109,8 +110,9 @@ begin
                    row(e.stream_id, e.version, e.event_id, e.type_id, e.actor_id, e.occurred_at, e.causation,
                        e.correlation, e.data, e.metadata, e.content_hash, e.recorded_at, e.epoch)::imported_event
                    order by e.o),
+               array_agg(e.o order by e.o),
                cardinality(p_event) - count(*)
-          into p_event, known
+          into p_event, v_given, known
           from unnest(p_event) with ordinality
                e(stream_id, version, event_id, type_id, actor_id, occurred_at, causation, correlation, data, metadata,
                  content_hash, recorded_at, epoch, o)
@@ -121,7 +123,8 @@ begin
         end if;
     end if;
     if p_first_position is not null then
-        select p.o, 'place', format('position %s, recorded at %s in epoch %s', v_head, v_recorded_at, v_epoch)
+        select coalesce(v_given[p.o], p.o), 'place',
+               format('position %s, recorded at %s in epoch %s', v_head, v_recorded_at, v_epoch)
           into refused, reason, actual
           from (
                select e.o, e.recorded_at, e.epoch,

@@ -265,6 +265,8 @@ public struct LedgerImport: Sendable {
             progress(sent, check.events)
             batch = try await following
         }
+        // Nor is it said of what a look at the ledger found that it stays there, before that is durable.
+        if sent == 0 { try await connection.query("SELECT \(AppendStatement.durableCommit)", Self.options) }
         report.known = report.events - report.appended
         return report
     }
@@ -290,8 +292,14 @@ public struct LedgerImport: Sendable {
                 let call: SQL =
                     batch.firstPosition.map { "ledger.place_events(\(batch.value), \($0))" }
                     ?? "ledger.import_events(\(batch.value))"
+                // What an earlier attempt appended is known now, but maybe not replicated: the wait for that may have been
+                // cancelled. So a repeat commits something of its own.
                 let row = try await connection.query(
-                    "SELECT appended, last_position, refused, reason, actual FROM \(call)", Self.options
+                    """
+                    SELECT appended, last_position, refused, reason, actual,
+                           CASE WHEN known > 0 THEN \(AppendStatement.durableCommit) END
+                    FROM \(call)
+                    """, Self.options
                 ).single()
                 return Answer(
                     appended: try row.get(0), lastPosition: try row.get(1), refused: try row.get(2),

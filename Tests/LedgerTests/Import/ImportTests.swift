@@ -262,6 +262,32 @@ import Transparency
         }
     }
 
+    @Test func `an event that cannot keep its place is named also behind events that are known`() async throws {
+        try await withLedger { store, owner in
+            _ = try await store.append(SampleEvents.append(2, to: "a-1"))
+            let connection = try await PostgresConnection.connect(owner)
+            // The two that stand there, and two that come behind them and were recorded before them.
+            let row = try await connection.query(
+                """
+                SELECT p.refused, p.reason, p.known, p.appended
+                FROM ledger.place_events((
+                    SELECT array_agg(
+                               row(e.stream_id, e.version + 2 * late, CASE late WHEN 0 THEN e.event_id ELSE gen_random_uuid() END,
+                                   e.type_id, e.actor_id, e.occurred_at, e.causation, e.correlation, e.data, e.metadata,
+                                   e.content_hash, e.recorded_at - late * interval '1 day', e.epoch)::ledger.imported_event
+                               ORDER BY e.version + 2 * late)
+                    FROM ledger.event e
+                    CROSS JOIN generate_series(0, 1) late), 1) p
+                """
+            ).single()
+            #expect(try row.get(0, as: Int64.self) == 3)
+            #expect(try row.get(1, as: String.self) == "place")
+            #expect(try row.get(2, as: Int64.self) == 2)
+            #expect(try row.get(3, as: Int64.self) == 0)
+            await connection.close()
+        }
+    }
+
     @Test(arguments: poisons) func `a line that is wrong is named, and nothing is appended`(_ poison: Poison)
         async throws
     {
