@@ -192,8 +192,10 @@ end $$;
 comment on function prepare_partitions is 'Makes partitions until p_ahead of them lie wholly after the head.';
 
 -- The partition that appends look into first. Late is slower, never wrong: what is not found there is looked up in all.
+-- It waits for whoever has a transaction open that looked into the views, and appends wait behind it: not for long, and
+-- the keeper tries again.
 create function roll_over() returns boolean
-language plpgsql volatile security definer set search_path = ledger, pg_temp as $$
+language plpgsql volatile security definer set search_path = ledger, pg_temp set lock_timeout = '100ms' as $$
 declare
     v_name text;
     v_end bigint;

@@ -33,6 +33,9 @@ extension EventStoreFailure {
     /// The server rolled the append back and said why.
     private init(refusal error: PostgresError) {
         switch error.sqlState?.classCode {
+        // Of no constraint: there is no partition for it yet, which the keeper makes.
+        case "23" where error.sqlState == .checkViolation && error.constraint == nil:
+            self = .unavailable("the log has no room for the append yet: \(error)")
         // Data exceptions, broken constraints, limits such as nesting: the same bytes fail again.
         case "22", "23", "54": self = .rejected("the ledger cannot keep the event: \(error)")
         // Ends of connections, which may come after the commit.

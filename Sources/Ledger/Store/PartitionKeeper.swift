@@ -11,6 +11,8 @@ public struct PartitionKeeper: Service {
     private let logger: Logger
     /// How often it looks, while all is well.
     private static let interval = Duration.seconds(5)
+    /// How often, while somebody is in the way.
+    private static let lateInterval = Duration.milliseconds(500)
 
     /// Makes a keeper on the store's connections.
     public init(store: PostgresEventStore, logger: Logger) {
@@ -24,9 +26,9 @@ public struct PartitionKeeper: Service {
             var failures = 0
             while !Task.isCancelled {
                 do {
-                    try await self.keep()
+                    let isLate = try await self.keep().isLate
                     failures = 0
-                    try await Task.sleep(for: Self.interval)
+                    try await Task.sleep(for: isLate ? Self.lateInterval : Self.interval)
                 } catch {
                     if Task.isCancelled { return }
                     failures += 1
@@ -41,10 +43,11 @@ public struct PartitionKeeper: Service {
 
     /// Makes what is missing, once.
     ///
-    /// - Returns: How many partitions were made, and whether appends look into another one now.
+    /// - Returns: How many partitions were made; whether appends look into another one now; and whether they should, but
+    ///   somebody has the one before open in a transaction: they are slower until the next call, not wrong.
     /// - Throws: `PostgresError`.
     @discardableResult
-    func keep() async throws -> (made: Int, hasRolledOver: Bool) {
+    func keep() async throws -> (made: Int, hasRolledOver: Bool, isLate: Bool) {
         // Looks without a lock first: nearly always there is nothing to do.
         let row = try await pool.query(
             """
@@ -58,11 +61,14 @@ public struct PartitionKeeper: Service {
             made = try await pool.query("SELECT ledger.prepare_partitions()").single().get(0)
             logger.info("partitions were made ahead of need", metadata: ["made": "\(made)"])
         }
-        var hasRolledOver = false
-        if try row.get(1, as: Bool.self) {
-            hasRolledOver = try await pool.query("SELECT ledger.roll_over()").single().get(0)
+        guard try row.get(1, as: Bool.self) else { return (made, false, false) }
+        do {
+            let hasRolledOver: Bool = try await pool.query("SELECT ledger.roll_over()").single().get(0)
             logger.info("appends have come to the next partition")
+            return (made, hasRolledOver, false)
+        } catch let error as PostgresError where error.sqlState == .lockNotAvailable {
+            logger.debug("appends could not come to the next partition yet", metadata: ["error": "\(error)"])
+            return (made, false, true)
         }
-        return (made, hasRolledOver)
     }
 }
