@@ -1,3 +1,4 @@
+import Delivery
 import EventSourcing
 import Foundation
 import Postgres
@@ -17,6 +18,26 @@ import Testing
 
     private func catchUpAll(_ store: PostgresEventStore) async throws {
         for projector in Projector.all(store: store, logger: silent) { try await projector.catchUp() }
+    }
+
+    @Test func `what came before is read in as many pieces as it takes`() async throws {
+        try await withLedger { store, owner in
+            var teller = RolloutTales.Teller("long", store)
+            try await teller.order(
+                .apply(
+                    RolloutTales.bundle("long"), source: ManifestSource(kind: .cli), warnings: [],
+                    newRelease: Identifier(UUID())))
+            for number in 2...6 {
+                if number == 6 { try await catchUpAll(store) }
+                try await teller.seePods()
+                try await teller.order(.setImages(["app": "shop:\(number)"], newRelease: Identifier(UUID())))
+                try await teller.order(.abort(reason: String(repeating: "odd ", count: 10_000)))
+            }
+            // It takes two of those reasons at once, and knows nothing of the stream yet.
+            let projector = Projector(RolloutRows(mostBytes: 100_000), store: store, logger: silent)
+            #expect(try await projector.catchUp() == store.head())
+            #expect(try await ReadModelCheck.run(store: store, logger: silent).identical)
+        }
     }
 
     @Test func `a rebuild gives the rows that projecting gave, and leaves nothing beside them`() async throws {

@@ -138,8 +138,10 @@ struct RangeTooLarge: Error {}
 extension PostgresConnection {
     /// Drains the events of a statement.
     /// - Throws: ``RangeTooLarge``; `PostgresError`.
-    nonisolated func events(_ statement: SQL, reserving capacity: Int = 0) async throws -> EventDrain {
-        guard let bytes = try await drain(statement, atMost: EventDrain.mostBytes, reserving: capacity) else {
+    nonisolated func events(
+        _ statement: SQL, atMost limit: Int = EventDrain.mostBytes, reserving capacity: Int = 0
+    ) async throws -> EventDrain {
+        guard let bytes = try await drain(statement, atMost: limit, reserving: capacity) else {
             throw RangeTooLarge()
         }
         return try EventDrain(bytes)

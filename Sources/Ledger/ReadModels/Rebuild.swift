@@ -125,7 +125,7 @@ public struct Rebuild: Sendable {
                         "took": "\(ContinuousClock.now - begun)",
                     ])
                 return report
-            } catch is TooFarBehind {
+            } catch is TooFarBehind, is RangeTooLarge {
                 continue
             } catch let error as PostgresError
                 where (error.sqlState == "55P03" || error.sqlState == .deadlockDetected) && attempt < Self.attempts
@@ -143,12 +143,18 @@ public struct Rebuild: Sendable {
     private func catchUp(
         _ model: inout any ReadModel, _ shadow: ShadowTables, _ progress: @Sendable (RebuildProgress) -> Void
     ) async throws {
+        var size = Self.catchUpSize
         while true {
             let (place, head) = (await shadow.row.position, try await store.head())
             guard head > place else { return }
-            let range = PositionRange(after: place, through: head).prefix(Self.catchUpSize)
-            try await shadow.advance(to: range.through) { connection in
-                try await model.project(range, into: shadow.generation, through: connection)
+            let range = PositionRange(after: place, through: head).prefix(size)
+            do {
+                try await shadow.advance(to: range.through) { connection in
+                    try await model.project(range, into: shadow.generation, through: connection)
+                }
+            } catch is RangeTooLarge where range.count > 1 {
+                size = range.count / 2
+                continue
             }
             progress(
                 RebuildProgress(projection: model.name, stage: .catchingUp, position: range.through, target: head))

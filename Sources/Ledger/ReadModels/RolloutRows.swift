@@ -18,11 +18,17 @@ struct RolloutRows: ReadModel {
     private var names = EventNames()
     private var kept = FoldShelf()
     private var fill = RolloutFill()
+    /// Bytes of streams' beginnings that are taken at once at the most.
+    private let mostBytes: Int
 
     /// Makes the read model; the parameters are for tests.
     ///
     /// - Parameter savingEvery: How many events a rebuild folds before it keeps what it has; `nil`: by time.
-    init(savingEvery: Int? = nil, streamsInPass: Int = RolloutFill.streamsInPass, mostInStep: Int = 1 << 18) {
+    init(
+        savingEvery: Int? = nil, streamsInPass: Int = RolloutFill.streamsInPass, mostInStep: Int = 1 << 18,
+        mostBytes: Int = EventDrain.mostBytes
+    ) {
+        self.mostBytes = mostBytes
         fill.mostInStep = mostInStep
         fill.savingEvery = savingEvery
         fill.streamsInPass = streamsInPass
@@ -109,22 +115,22 @@ struct RolloutRows: ReadModel {
 
     /// Folds the beginnings of many streams, a good many at a time, the next ones under way while the last are folded.
     private mutating func read(_ missing: [Earlier], through connection: PostgresConnection) async throws {
-        let passed = names.passedOver
+        let (passed, most) = (names.passedOver, mostBytes)
         var parts = Self.parts(missing)[...]
         guard let first = parts.popFirst() else { return }
         var next: (part: [Earlier], drain: EventDrain?)? = (
-            first, try await Self.drain(first, passingOver: passed, through: connection)
+            first, try await Self.drain(first, passingOver: passed, atMost: most, through: connection)
         )
         while let (part, drain) = next {
             guard let drain else {
                 // Too much for once: one after the other, by pages.
                 for one in part { kept.put(try await earlier(one, through: connection), of: one.stream) }
-                next = try await Self.next(&parts, passingOver: passed, through: connection)
+                next = try await Self.next(&parts, passingOver: passed, atMost: most, through: connection)
                 continue
             }
             try await names.learn(drain, through: connection)
             let following = parts.popFirst()
-            async let wanted = Self.drain(following ?? [], passingOver: passed, through: connection)
+            async let wanted = Self.drain(following ?? [], passingOver: passed, atMost: most, through: connection)
             for one in part { kept.put(RolloutSummaryFold(one.name), of: one.stream) }
             let touched = try kept.fold(drain, names) { _ in true }
             for place in touched { _ = kept.change(place) { $0.takeChangedReleases() } }
@@ -134,10 +140,11 @@ struct RolloutRows: ReadModel {
     }
 
     private static func next(
-        _ parts: inout ArraySlice<[Earlier]>, passingOver passed: [Int32], through connection: PostgresConnection
+        _ parts: inout ArraySlice<[Earlier]>, passingOver passed: [Int32], atMost limit: Int,
+        through connection: PostgresConnection
     ) async throws -> (part: [Earlier], drain: EventDrain?)? {
         guard let part = parts.popFirst() else { return nil }
-        return (part, try await drain(part, passingOver: passed, through: connection))
+        return (part, try await drain(part, passingOver: passed, atMost: limit, through: connection))
     }
 
     /// Parts of about a page; what is longer than a page stands alone.
@@ -157,11 +164,11 @@ struct RolloutRows: ReadModel {
 
     /// The events of the beginnings in `part`, those that move nothing left out; nil if they are too much for once.
     private static func drain(
-        _ part: [Earlier], passingOver passed: [Int32], through connection: PostgresConnection
+        _ part: [Earlier], passingOver passed: [Int32], atMost limit: Int, through connection: PostgresConnection
     ) async throws -> EventDrain? {
         guard let only = part.first, part.count > 1 || only.through <= pageSize else { return nil }
         let list = { (values: [Int64]) in values.map(String.init).joined(separator: ",") }
-        return try await connection.events(
+        return try await beginning(
             EventDrain.copy(
                 from: """
                     unnest('{\(unsafeRaw: list(part.map(\.stream)))}'::int8[],
@@ -172,7 +179,18 @@ struct RolloutRows: ReadModel {
                         OFFSET 0) e
                     """,
                 where: "e.type_id <> ALL ('{\(unsafeRaw: passed.map(String.init).joined(separator: ","))}')",
-                orderedBy: "e.stream_id, e.version", passingOver: []))
+                orderedBy: "e.stream_id, e.version", passingOver: []), atMost: limit, through: connection)
+    }
+
+    /// The events of a statement; nil if they are more than `limit` bytes, and then the transaction goes on all the same.
+    private static func beginning(
+        _ statement: SQL, atMost limit: Int, through connection: PostgresConnection
+    ) async throws -> EventDrain? {
+        do {
+            return try await connection.savepoint { try await $0.events(statement, atMost: limit) }
+        } catch is RangeTooLarge {
+            return nil
+        }
     }
 
     /// What the stream's events up to a version amount to; events that move nothing are not even read.
@@ -182,17 +200,27 @@ struct RolloutRows: ReadModel {
         var shelf = FoldShelf()
         shelf.put(RolloutSummaryFold(wanted.name), of: wanted.stream)
         let passed = names.passedOver.map(String.init).joined(separator: ",")
-        for start in stride(from: Int64(0), to: wanted.through, by: Int(Self.pageSize)) {
-            let end = min(start + Self.pageSize, wanted.through)
-            let page = try await connection.events(
+        var (start, size) = (Int64(0), Self.pageSize)
+        while start < wanted.through {
+            let end = min(start + size, wanted.through)
+            let page = try await Self.beginning(
                 EventDrain.copy(
                     where: """
                         e.stream_id = \(unsafeRaw: "\(wanted.stream)") AND e.version > \(unsafeRaw: "\(start)")
                             AND e.version <= \(unsafeRaw: "\(end)") AND e.type_id <> ALL ('{\(unsafeRaw: passed)}')
                         """,
-                    orderedBy: "e.version", passingOver: []))
+                    orderedBy: "e.version", passingOver: []), atMost: mostBytes, through: connection)
+            guard let page else {
+                guard end - start > 1 else {
+                    throw PostgresError(
+                        .decoding, "version \(end) of \(wanted.name.stream) has more than \(mostBytes) bytes")
+                }
+                size = (end - start) / 2
+                continue
+            }
             try await names.learn(page, through: connection)
             _ = try shelf.fold(page, names) { _ in true }
+            start = end
         }
         _ = shelf.change(0) { $0.takeChangedReleases() }
         return shelf.folds[0]
