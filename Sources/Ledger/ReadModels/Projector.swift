@@ -246,26 +246,33 @@ public actor Projector: Service {
         }
         // Nothing is archived that a projection has yet to read, unless it was reset since.
         if let range = try await ArchiveTable.first(in: found.position.value + 1...Int64.max, store.pool) {
-            throw try await stop(
+            let halt = try await stop(
                 ProjectionHalt(projection: model.name, position: found.position, reason: "\(range.words)"))
+            isArchiveInTheWay = true
+            throw halt
         }
         place = found
         reached.raise(to: found.position)
         return found
     }
 
-    /// Goes on after a halt if somebody has made the rows anew.
+    /// Goes on after a halt if somebody has made the rows anew, or brought back what it has to read.
     private func riseAgain() async throws {
         let found = try await CheckpointRow.read(model.name, through: store.pool)
-        guard found.version == model.version, found.isOfThisLog,
-            found.generation != haltedAt?.generation
-                || found.position != haltedAt?.position
-        else { return }
+        guard found.version == model.version, found.isOfThisLog else { return }
+        if isArchiveInTheWay {
+            let ahead = found.position.value + 1...Int64.max
+            guard try await ArchiveTable.first(in: ahead, store.pool) == nil else { return }
+        } else {
+            guard found.generation != haltedAt?.generation || found.position != haltedAt?.position else { return }
+        }
         forget()
         halt = nil
     }
 
     private var haltedAt: CheckpointRow?
+    /// Whether it halted because of what stands in an archive, and not in the log.
+    private var isArchiveInTheWay = false
 
     private func forget() {
         model.forget()
@@ -275,6 +282,7 @@ public actor Projector: Service {
 
     private func stop(_ halt: ProjectionHalt) async throws -> ProjectionHalt {
         haltedAt = try await CheckpointRow.read(model.name, through: store.pool)
+        isArchiveInTheWay = false
         self.halt = halt
         logger.error(
             "projector stopped",

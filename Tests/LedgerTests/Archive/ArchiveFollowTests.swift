@@ -18,6 +18,29 @@ import Testing
         }
     }
 
+    @Test func `a projector that an archive was in the way of goes on once that is back`() async throws {
+        try await withArchivable { bed in
+            let projector = try #require(Projector.all(store: bed.store, logger: silent).first)
+            try await projector.catchUp()
+            let archived = try await bed.archive(through: 48)
+            try await projector.reset()
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await projector.run() }
+                let isHalted = try await eventually { await projector.halt != nil }
+                #expect(isHalted)
+                for file in archived.map(\.path) {
+                    #expect(await projector.halt != nil)
+                    try await bed.archives.bringBack(file)
+                }
+                let head = try await bed.store.head()
+                let isDone = try await eventually { await projector.position >= head }
+                #expect(isDone)
+                #expect(await projector.halt == nil)
+                group.cancelAll()
+            }
+        }
+    }
+
     @Test func `a follower is given all before an archive, says once what is in the way, and ends`() async throws {
         try await withArchivable { bed in
             let whole = try await bed.store.everything()
