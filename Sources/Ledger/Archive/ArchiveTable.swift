@@ -79,12 +79,19 @@ enum ArchiveTable {
         guard !beginnings.isEmpty, let range = try await first(in: 1...Int64.max, backwards: true, connection) else {
             return
         }
-        for (stream, through) in beginnings {
-            let there = try await connection.query(
-                "SELECT count(*) FROM ledger.event WHERE stream_id = \(stream) AND version <= \(through)"
-            ).single().get(0, as: Int64.self)
-            if there < through { throw range.failure }
-        }
+        let lacksSome: Bool = try await connection.query(
+            """
+            SELECT EXISTS (
+                SELECT
+                FROM unnest(\(beginnings.map(\.stream)), \(beginnings.map(\.through))) b (stream_id, through)
+                CROSS JOIN LATERAL (
+                    SELECT count(*) AS events
+                    FROM ledger.event e
+                    WHERE e.stream_id = b.stream_id AND e.version <= b.through) there
+                WHERE there.events < b.through)
+            """
+        ).single().get(0)
+        if lacksSome { throw range.failure }
     }
 
     /// Fails if some of `positions` lie in an archived range.
