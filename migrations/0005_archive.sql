@@ -219,11 +219,13 @@ declare
     v_rest text;
     v_end bigint;
 begin
-    select p.table_name, p.end_position into strict v_name, v_end from event_partition p where p.first_position = p_first;
-    v_rest := v_name || '_rest';
-    if exists (select from pg_inherits i where i.inhrelid = to_regclass(format('ledger.%I', v_rest))) then
+    -- Until this statement's end, so that of two who archive at once the second sees what the first has done.
+    lock table archive in share row exclusive mode;
+    if exists (select from archive a where a.first_position = p_first) then
         raise exception 'ledger.prepare_archive(%): it is archived already', p_first;
     end if;
+    select p.table_name, p.end_position into strict v_name, v_end from event_partition p where p.first_position = p_first;
+    v_rest := v_name || '_rest';
     execute format('drop table if exists %I', v_rest);  -- of an attempt that did not come to its end
     execute format(
         'create table %I (like event including defaults including constraints including comments including storage '
@@ -277,6 +279,10 @@ declare
     v_name text;
     v_end bigint;
 begin
+    lock table archive in share row exclusive mode;
+    if exists (select from archive a where a.first_position = p_first) then
+        raise exception 'ledger.archive_partition(%): it is archived already', p_first;
+    end if;
     select p.table_name, p.end_position into strict v_name, v_end from event_partition p where p.first_position = p_first;
     if v_end > (select s.size + 1 from sealed s) or v_end >= (select r.end_position from current_range r) then
         raise exception 'ledger.archive_partition(%): its events are not all sealed, or appends still look into it', p_first;
@@ -309,10 +315,9 @@ language plpgsql volatile security definer set search_path = ledger, pg_temp as 
 declare
     v_archive archive;
 begin
+    lock table archive in share row exclusive mode;
+    -- None if it is back already.
     select * into strict v_archive from archive a where a.first_position = p_first;
-    if exists (select from pg_inherits i where i.inhrelid = to_regclass(format('ledger.%I', v_archive.table_name))) then
-        raise exception 'ledger.prepare_return(%): it is back already', p_first;
-    end if;
     if v_archive.is_dropped then
         execute format('drop table if exists %I', v_archive.table_name);
         execute format(

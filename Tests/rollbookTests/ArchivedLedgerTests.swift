@@ -113,7 +113,7 @@ import Transparency
                     store: PostgresEventStore(pool: pools[1], logger: quiet), patience: .seconds(60), logger: quiet)
                 let done = try await archive.archive(through: GlobalPosition(32), into: folder) {
                     (SampleEvents.id(), SampleEvents.event().actor)
-                }
+                }.archived
                 #expect(done.count == 2)
                 try await archive.bringBack(done[0].path)
                 try await body(client)

@@ -29,6 +29,14 @@ public struct LedgerArchive: Sendable {
         public var isDropped: Bool
     }
 
+    /// What a call came to.
+    public struct Outcome: Sendable, Equatable {
+        /// What was archived, the lowest positions first.
+        public var archived: [Archived]
+        /// The positions of the partitions that were dropped, those of earlier calls too, the lowest first.
+        public var dropped: [ClosedRange<Int64>]
+    }
+
     /// The wire name of the event that says that a partition was archived.
     public static let wireName = "ledger.partition-archived.v1"
 
@@ -67,25 +75,25 @@ public struct LedgerArchive: Sendable {
     ///   - folder: Where the files go; it must be there.
     ///   - dropping: Drops the partitions once their files are verified, those of earlier calls too.
     ///   - context: A new id, and the actor, of the event that each archive leaves in the log.
-    /// - Returns: What was archived, the lowest positions first.
+    /// - Returns: What was archived, and what was dropped.
     /// - Throws: ``ArchiveFailure``; `EventStoreFailure`; `PostgresError`. Partitions before the one that failed stay archived.
     public func archive(
         through: GlobalPosition, into folder: String, dropping: Bool = false,
         context: () -> (id: Identifier, actor: EventActor)
-    ) async throws -> [Archived] {
+    ) async throws -> Outcome {
         try await alone { try await archiveAlone(through: through, into: folder, dropping: dropping, context: context) }
     }
 
     private func archiveAlone(
         through: GlobalPosition, into folder: String, dropping: Bool,
         context: () -> (id: Identifier, actor: EventActor)
-    ) async throws -> [Archived] {
-        var done: [Archived] = []
+    ) async throws -> Outcome {
+        var outcome = Outcome(archived: [], dropped: [])
         try await announce(by: context().actor)
         for partition in try await partitions(through: through.value) where partition.reason == nil {
             let path = folder + "/" + Self.fileName(partition.positions)
             let manifest = try await write(partition, path)
-            done.append(try await replace(partition, path, manifest, dropping, context()))
+            outcome.archived.append(try await replace(partition, path, manifest, dropping, context()))
         }
         if dropping {
             for range in try await ArchiveTable.ranges(store.pool)
@@ -94,10 +102,11 @@ public struct LedgerArchive: Sendable {
                 try await verify(range, path)
                 try ArchiveWriter.makeDurable(path)
                 _ = try await store.pool.query("SELECT ledger.drop_archived(\(range.positions.lowerBound))")
+                outcome.dropped.append(range.positions)
                 logger.notice("an archived partition was dropped", metadata: ["table": "\(range.table)"])
             }
         }
-        return done
+        return outcome
     }
 
     /// Runs `body` while nobody else archives or brings back: two would change the same tables.

@@ -86,20 +86,25 @@ struct Archive: AsyncParsableCommand {
         let user = EventActor(
             subject: "\(NSUserName())@\(ProcessInfo.processInfo.hostName)", issuer: "operating-system",
             method: .unauthenticated)
-        let done = try await archive.archive(
+        let outcome = try await archive.archive(
             through: through, into: folder, dropping: drop
         ) { (Mint.identifier(), user) }
-        for archived in done {
+        for archived in outcome.archived {
             let manifest = archived.manifest
             Output.line(
                 "archived positions \(manifest.firstPosition) to \(manifest.lastPosition) in \(archived.path): "
-                    + "\(manifest.events) events, \(archived.kept) of which stay in the log\(drop ? "; dropped" : "")")
+                    + "\(manifest.events) events, \(archived.kept) of which stay in the log")
+        }
+        for positions in outcome.dropped {
+            Output.line("dropped positions \(positions.lowerBound) to \(positions.upperBound): their file was verified")
         }
         for partition in held {
             Output.line(
                 "positions \(partition.positions.lowerBound) to \(partition.positions.upperBound) stay: \(partition.reason)"
             )
         }
-        if done.isEmpty, held.isEmpty { Output.line("no whole partition ends at or before position \(through)") }
+        if outcome.archived.isEmpty, outcome.dropped.isEmpty, held.isEmpty {
+            Output.line("no whole partition ends at or before position \(through)")
+        }
     }
 }

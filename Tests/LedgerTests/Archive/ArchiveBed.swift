@@ -28,7 +28,7 @@ struct ArchiveBed {
     ) async throws -> [LedgerArchive.Archived] {
         try await archives.archive(
             through: GlobalPosition(through), into: folder, dropping: dropping
-        ) { context() }
+        ) { context() }.archived
     }
 
     func verify(archives: String?, against: [SignedTreeHead] = []) async throws -> VerifyReport {

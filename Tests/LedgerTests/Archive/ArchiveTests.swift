@@ -119,6 +119,10 @@ import Transparency
             #expect(done.count == 2)
             let tables = try await bed.number("SELECT count(*) FROM ledger.archive WHERE is_dropped")
             #expect(tables == 3, "also the one that an earlier call had put beside")
+            let again = try await bed.archives.archive(through: GlobalPosition(48), into: bed.folder, dropping: true) {
+                bed.context()
+            }
+            #expect(again == LedgerArchive.Outcome(archived: [], dropped: []), "nothing is dropped twice")
             #expect(
                 try await bed.number("SELECT count(*) FROM pg_class WHERE relname = 'event_0000000000000000017'") == 0)
             try await bed.expectIntact(archived: 48 - (kept + done).reduce(0) { $0 + $1.kept })
@@ -131,6 +135,37 @@ import Transparency
                 try await superuser.query("DELETE FROM ledger.event_0000000000000000017")
             }
             await superuser.close()
+        }
+    }
+
+    @Test func `what an earlier call has archived is dropped, and said to be`() async throws {
+        try await withArchivable { bed in
+            _ = try await bed.archive(through: 32)
+            let outcome = try await bed.archives.archive(through: GlobalPosition(16), into: bed.folder, dropping: true)
+            {
+                bed.context()
+            }
+            #expect(outcome == LedgerArchive.Outcome(archived: [], dropped: [1...16]))
+        }
+    }
+
+    @Test func `what is archived already is not archived again, whoever tries`() async throws {
+        try await withArchivable { bed in
+            _ = try await bed.archive(through: 16)
+            let there = try await bed.positions()
+            let owner = try await PostgresConnection.connect(bed.proofs.owner)
+            for call in [
+                "prepare_archive(1)", "archive_partition(1, 16, 4, 'f', sha256(''), sha256(''), gen_random_uuid())",
+            ] {
+                do {
+                    try await owner.query("SELECT ledger.\(unsafeRaw: call)")
+                    Issue.record("\(call) was done")
+                } catch let error as PostgresError {
+                    #expect(error.message.contains("archived already"), "\(error)")
+                }
+            }
+            await owner.close()
+            #expect(try await bed.positions() == there)
         }
     }
 
