@@ -57,7 +57,7 @@ def open_reader(run):
     """A reader keeps a transaction open while partitions are made and come to; no append waits for it."""
     server, database = run.server, create_database(run.server, "reader")
     # Not filled faster than `serve` looks after them, every 5 s: at most 640 events are appended a second.
-    size = run.long(3000, 400)
+    size = run.long(3000, 1500)
     server.ask(SMALLER.format(size=size), database)
     service = Service(run, short_place(run) / "serve", has_prometheus=False)
     run.ending.callback(service.end)
@@ -80,9 +80,6 @@ def open_reader(run):
     there = made
     while time.monotonic() - began < 120:
         time.sleep(0.2)
-        if run.is_quick:
-            # What `serve` does, without waiting for its next look.
-            server.ask("select ledger.prepare_partitions(), ledger.roll_over()", database)
         there, newest = partitions()
         if newest != place:
             place = newest
