@@ -34,9 +34,9 @@ struct EventRoutes: Sendable {
         group.get("events/stream") { request, _ -> Response in
             let query = try Query(request, knows: Self.filters.union(["after"]))
             let filter = try Self.filter(query)
-            let start: GlobalPosition
+            let start: Start
             if let last = request.headers[.lastEventID] {
-                start = try await place(lastEvent: last)
+                start = try await self.start(lastEvent: last)
             } else if let after = try query.number("after", in: 0...Int64.max) {
                 let head = try await store.head()
                 guard after <= head.value else {
@@ -44,14 +44,16 @@ struct EventRoutes: Sendable {
                         field: "after", value: "\(after)", message: "the log ends at position \(head)",
                         fix: "leave it out to follow from the end")
                 }
-                start = GlobalPosition(after)
+                start = Start(place: GlobalPosition(after))
             } else {
-                start = try await store.head()
+                start = Start(place: try await store.head())
             }
             // What cannot be read is said before the stream begins.
-            let first = try await page(after: start, previous: nil)
+            _ = try await store.readAll(
+                after: start.place, before: nil, filter: EventFilter(), backwards: false, limit: 1
+            ).beginning()
             return EventStreamReply.response(request) { writer in
-                try await follow(first, after: start, filter, &writer)
+                try await follow(start, filter, &writer)
             }
         }
     }
@@ -67,97 +69,32 @@ struct EventRoutes: Sendable {
         }
     }
 
-    private static let batch = 100
-
-    /// Some events, and the one right before them: by that a log is known that is not the same any more.
-    private struct Page {
-        var previous: RecordedEvent?
-        var events: [RecordedEvent]
+    /// Where a stream of events begins.
+    private struct Start {
+        var place: GlobalPosition
+        /// The event there, if the client has named it.
+        var event: RecordedEvent?
     }
 
-    /// What comes after `place`, where `previous` stands if that was read.
-    ///
-    /// - Throws: `EventStoreFailure`; ``APIProblem`` if the log was cut short since, however far it has grown again.
-    private func page(after place: GlobalPosition, previous: RecordedEvent?) async throws -> Page {
-        if place > .start {
-            let found = try await read(after: GlobalPosition(place.value - 1), limit: Self.batch + 1)
-            if let there = found.events.first {
-                guard (previous ?? there).event.id == there.event.id, (previous ?? there).epoch == there.epoch else {
-                    throw APIProblem.otherLog(
-                        lastEvent: Self.id(previous ?? there), found: "another event stands at position \(place)")
-                }
-                if found.events.count == 1 { _ = try found.whole() }
-                return Page(previous: there, events: Array(found.events.dropFirst()))
-            }
-            guard case .archived = found.end else {
-                throw APIProblem.otherLog(
-                    lastEvent: previous.map { Self.id($0) } ?? "\(place)", found: "it ends before position \(place)")
-            }
-            // It may be the one at the place alone that was put away.
-        }
-        return Page(previous: previous, events: try await read(after: place, limit: Self.batch).beginning())
-    }
-
-    private func read(after place: GlobalPosition, limit: Int) async throws(EventStoreFailure) -> LogPage {
-        try await store.readAll(after: place, before: nil, filter: EventFilter(), backwards: false, limit: limit)
-    }
-
-    /// Sends what there is, and then what comes; ends with a `problem` where events stand in an archive, or the log is
-    /// not the one that was sent.
+    /// Sends what there is and what comes; ends with a `problem` where events stand in an archive, or the log is not the one
+    /// that was sent.
     @concurrent private func follow(
-        _ first: Page, after start: GlobalPosition, _ filter: EventFilter, _ writer: inout EventStreamReply.Writer
+        _ start: Start, _ filter: EventFilter, _ writer: inout EventStreamReply.Writer
     ) async throws {
-        var (place, next) = (start, first)
-        while !Task.isShuttingDownGracefully {
-            do {
-                if let last = next.events.last {
-                    try await send(next.events, filter, &writer)
-                    (place, next) = (last.position, Page(previous: last, events: []))
-                    next = try await page(after: place, previous: last)
-                    continue
+        var last = start.event
+        do {
+            for try await batch in store.follow(after: start.place, seen: start.event?.event.id, batchSize: 100)
+                .cancelOnGracefulShutdown()
+            {
+                for recorded in batch where filter.matches(recorded) {
+                    try await writer.send(
+                        event: recorded.event.type, id: Self.id(recorded),
+                        data: CanonicalJSON.text(try EventReply(recorded)))
                 }
-                try await send(newsAfter: &place, &next.previous, filter, &writer)
-                // It ended by itself: what is in the way is read there.
-                if Task.isShuttingDownGracefully || Task.isCancelled { return }
-                next = try await page(after: place, previous: next.previous)
-                if next.events.isEmpty { return }
-            } catch let problem as APIProblem {
-                return try await send(problem, &writer)
-            } catch EventStoreFailure.archived(let words) {
-                return try await send(.store(.archived(words)), &writer)
-            } catch is EventStoreFailure {
-                // What else there may be in the way, the follower gets over: it reads the same.
-                continue
+                last = batch.last
             }
-        }
-    }
-
-    /// Sends what comes after `place`, where `previous` stands, as long as it can be followed.
-    @concurrent private func send(
-        newsAfter place: inout GlobalPosition, _ previous: inout RecordedEvent?, _ filter: EventFilter,
-        _ writer: inout EventStreamReply.Writer
-    ) async throws {
-        var isKnown = false
-        for await batch in store.follow(after: place, batchSize: Self.batch).cancelOnGracefulShutdown() {
-            // From here on the follower itself looks whether the log is still the same.
-            if !isKnown, case .cutShort = try await store.end(ofFollowerAt: place, after: previous) { return }
-            isKnown = true
-            try await send(batch, filter, &writer)
-            if let last = batch.last { (place, previous) = (last.position, last) }
-        }
-    }
-
-    @concurrent private func send(_ problem: APIProblem, _ writer: inout EventStreamReply.Writer) async throws {
-        try await writer.send(event: "problem", id: nil, data: CanonicalJSON.text(problem.document))
-    }
-
-    @concurrent private func send(
-        _ events: [RecordedEvent], _ filter: EventFilter, _ writer: inout EventStreamReply.Writer
-    ) async throws {
-        for recorded in events where filter.matches(recorded) {
-            try await writer.send(
-                event: recorded.event.type, id: Self.id(recorded),
-                data: CanonicalJSON.text(try EventReply(recorded)))
+        } catch let end as FollowerEnd {
+            try await writer.send(APIProblem(end, after: last.map { Self.id($0) } ?? "\(start.place)"))
         }
     }
 
@@ -189,8 +126,8 @@ struct EventRoutes: Sendable {
             fix: NearestName.of(name, among: words).map { "did you mean \($0)?" } ?? "write rollout.aborted, say")
     }
 
-    /// The position in `<epoch>-<position>`, after a look whether the log has it, in that epoch.
-    private func place(lastEvent text: String) async throws -> GlobalPosition {
+    /// The place of the event `<epoch>-<position>`, after a look whether the log has it, in that epoch.
+    private func start(lastEvent text: String) async throws -> Start {
         let parts = text.split(separator: "-")
         guard parts.count == 2, let epoch = Int(parts[0]), let number = Int64(parts[1]), number >= 0 else {
             throw APIProblem.badInput(
@@ -202,12 +139,14 @@ struct EventRoutes: Sendable {
         guard position <= head else {
             throw APIProblem.otherLog(lastEvent: text, found: "it ends at position \(head)")
         }
-        guard position > .start else { return position }
+        guard position > .start else { return Start(place: position) }
         // What was put away with its partition is not there, and was never cut off.
         let there = try await store.readAll(
-            after: GlobalPosition(number - 1), before: number == .max ? nil : GlobalPosition(number + 1),
-            filter: EventFilter(), backwards: false, limit: 1)
-        guard let there = there.events.first, there.epoch != epoch else { return position }
-        throw APIProblem.otherLog(lastEvent: text, found: "position \(position) is of epoch \(there.epoch)")
+            after: GlobalPosition(number - 1), before: nil, filter: EventFilter(), backwards: false, limit: 1
+        ).events.first
+        if let there, there.epoch != epoch {
+            throw APIProblem.otherLog(lastEvent: text, found: "position \(position) is of epoch \(there.epoch)")
+        }
+        return Start(place: position, event: there)
     }
 }

@@ -14,6 +14,11 @@ enum EventStreamReply {
             let idLine = id.map { "id: \($0)\n" } ?? ""
             try await body.write(ByteBuffer(string: "\(idLine)event: \(event)\ndata: \(data)\n\n"))
         }
+
+        /// Sends what is in the way, as the last event.
+        @concurrent mutating func send(_ problem: APIProblem) async throws {
+            try await send(event: "problem", id: nil, data: CanonicalJSON.text(problem.document))
+        }
     }
 
     /// An answer whose events `send` writes; it is cancelled when the client leaves.

@@ -104,6 +104,14 @@ extension APIProblem {
         }
     }
 
+    /// Why a follower that had read the event `last` got no further.
+    init(_ end: FollowerEnd, after last: String) {
+        switch end {
+        case .archived(let words): self = .store(.archived(words))
+        case .cutShort(let found): self = .otherLog(lastEvent: last, found: found)
+        }
+    }
+
     /// Why a command to `name` was not handled.
     init(_ failure: CommandHandler<RolloutDecider>.Failure, _ name: RolloutName) {
         switch failure {

@@ -61,43 +61,43 @@ struct RolloutRoutes: Sendable {
     @concurrent private func watch(
         _ start: RolloutReading, after head: GlobalPosition, _ writer: inout EventStreamReply.Writer
     ) async throws {
-        let store = requests.dependencies.store
+        let (store, lookup) = (requests.dependencies.store, requests.dependencies.lookup)
         var (reading, place) = (start, max(head, start.position))
+        var last: RecordedEvent?
         if let view = reading.view { try await writer.send(event: "rollout", id: nil, data: CanonicalJSON.text(view)) }
         while true {
-            let last = try await follow(&reading, after: &place, &writer)
-            if Task.isShuttingDownGracefully || Task.isCancelled { return }
             do {
-                switch try await store.end(ofFollowerAt: place, after: last) {
-                case nil: return  // Whoever comes again goes on.
-                case .cutShort(let found):
-                    throw APIProblem.otherLog(lastEvent: "\(last?.epoch ?? 1)-\(place)", found: found)
-                case .archived:
-                    // Archives keep the events of rollouts in the log, or else reading them says so.
-                    let (head, known) = (try await store.head(), reading.version)
-                    try await requests.dependencies.lookup.refresh(&reading)
+                return try await follow(&reading, after: &place, &last, &writer)
+            } catch FollowerEnd.archived {
+                // Archives keep the events of rollouts in the log, or else reading them says so.
+                let known = reading.version
+                do {
+                    let head = try await store.head()
+                    try await lookup.refresh(&reading)
                     place = max(head, reading.position)
-                    guard reading.version > known, let view = reading.view else { continue }
-                    try await writer.send(event: "rollout", id: nil, data: CanonicalJSON.text(view))
+                } catch {
+                    let problem = APIProblem(error)
+                    // What a repeat may get over ends the stream, and whoever comes again goes on.
+                    if !problem.document.retry { try await writer.send(problem) }
+                    return
                 }
-            } catch {
-                let problem = APIProblem(error).document
-                // What a repeat may get over ends the stream, and whoever comes again goes on.
-                guard !problem.retry else { return }
-                return try await writer.send(event: "problem", id: nil, data: CanonicalJSON.text(problem))
+                guard reading.version > known, let view = reading.view else { continue }
+                try await writer.send(event: "rollout", id: nil, data: CanonicalJSON.text(view))
+            } catch let end as FollowerEnd {
+                return try await writer.send(APIProblem(end, after: "\(last?.epoch ?? 1)-\(place)"))
             }
         }
     }
 
-    /// Sends the views that follow on `reading`, as long as the log can be followed after `place`.
+    /// Sends the views that follow on `reading`, from `place` on, where `last` stands if it came from there.
     ///
-    /// - Returns: The event at `place`; nil if nothing came.
+    /// - Throws: `FollowerEnd` where the log cannot be followed any more.
     @concurrent private func follow(
-        _ reading: inout RolloutReading, after place: inout GlobalPosition, _ writer: inout EventStreamReply.Writer
-    ) async throws -> RecordedEvent? {
+        _ reading: inout RolloutReading, after place: inout GlobalPosition, _ last: inout RecordedEvent?,
+        _ writer: inout EventStreamReply.Writer
+    ) async throws {
         let size = 100
-        var last: RecordedEvent?
-        for await batch in requests.dependencies.store.follow(after: place, batchSize: size)
+        for try await batch in requests.dependencies.store.follow(after: place, batchSize: size)
             .cancelOnGracefulShutdown()
         {
             let news = batch.filter { $0.stream == reading.name.stream && $0.version > reading.version }
@@ -116,7 +116,6 @@ struct RolloutRoutes: Sendable {
             last = batch.last
             place = last?.position ?? place
         }
-        return last
     }
 
     private static func span(_ request: Request) throws(APIProblem) -> (PointInTime?, PointInTime?) {

@@ -133,66 +133,34 @@ public actor RolloutControl: Service {
 
     private func followLog(after start: GlobalPosition) async {
         var place = start
-        var last = await event(at: start)
         while !Task.isCancelled {
-            for await batch in ports.store.follow(after: place, batchSize: 500) {
-                for recorded in batch {
-                    guard let name = RolloutName(recorded.stream), isControlled(name),
-                        recorded.version > rollouts[name]?.version ?? .none
-                    else { continue }
-                    await catchUp(name, with: recorded)
+            do throws(FollowerEnd) {
+                for try await batch in ports.store.follow(after: place, batchSize: 500) {
+                    for recorded in batch {
+                        guard let name = RolloutName(recorded.stream), isControlled(name),
+                            recorded.version > rollouts[name]?.version ?? .none
+                        else { continue }
+                        await catchUp(name, with: recorded)
+                    }
+                    if Task.isCancelled { return }
                 }
-                if Task.isCancelled { return }
-                last = batch.last
-                place = last?.position ?? place
-            }
-            guard let next = await placeBeyondEnd(place, last) else { return }
-            if next != place { last = await event(at: next) }
-            place = next
-        }
-    }
-
-    /// The event that is followed from, by which a log is known again; nil if it cannot be had.
-    private func event(at place: GlobalPosition) async -> RecordedEvent? {
-        guard place > .start else { return nil }
-        do {
-            return try await ports.store.readAll(
-                after: GlobalPosition(place.value - 1), before: nil, filter: EventFilter(), backwards: false, limit: 1
-            ).whole().first
-        } catch {
-            logger.debug("the event that is followed from could not be read", metadata: ["error": "\(error)"])
-            return nil
-        }
-    }
-
-    /// From where the log is followed after that ended by itself; nil if it is not any more.
-    private func placeBeyondEnd(_ place: GlobalPosition, _ last: RecordedEvent?) async -> GlobalPosition? {
-        while !Task.isCancelled {
-            do {
-                switch try await ports.store.end(ofFollowerAt: place, after: last) {
-                case nil:
-                    await pause(.seconds(1))
-                    return place
+                return
+            } catch {
+                switch error {
                 case .cutShort(let found):
-                    logger.error(
+                    return logger.error(
                         "the log was cut short and is not followed any more: start this instance again",
-                        metadata: ["ledger.position": "\(place)", "found": "\(found)"])
-                    return nil
+                        metadata: ["found": "\(found)"])
                 case .archived(let words):
                     // Archives keep the events of rollouts in the log: their streams are whole.
                     logger.error(
                         "the log goes on in an archive: every rollout is folded again, and followed from the log's end",
-                        metadata: ["ledger.position": "\(place)", "archive": "\(words)"])
-                    let head = await findHead()
+                        metadata: ["archive": "\(words)"])
+                    place = await findHead()
                     takeOverAgain()
-                    return head
                 }
-            } catch {
-                logger.warning("the log cannot be followed yet", metadata: ["error": "\(error)"])
-                await pause(.seconds(1))
             }
         }
-        return nil
     }
 
     private func catchUp(_ name: RolloutName, with recorded: RecordedEvent) async {

@@ -176,10 +176,19 @@ public protocol EventReader: Sendable {
 public protocol EventFollower: Sendable {
     /// Every event after `after`, in order, each once; heals from lost connections by itself.
     ///
-    /// Batches are never empty and hold at most `batchSize` events. Ends when the consuming task is cancelled, and where
-    /// nobody can go on: before events that stand in an archive, or when the log was cut short.
-    /// ``EventReader/end(ofFollowerAt:after:)`` says which.
-    func follow(after: GlobalPosition, batchSize: Int) -> AsyncStream<[RecordedEvent]>
+    /// Ends when the consuming task is cancelled, and with its reason where nobody can go on: before events that stand in an
+    /// archive, or when the log was cut short.
+    /// - Parameters:
+    ///   - seen: The event at `after`, if it was read: the log is known again by it.
+    ///   - batchSize: How many events a batch has at the most.
+    func follow(after: GlobalPosition, seen: Identifier?, batchSize: Int) -> EventBatches
+}
+
+extension EventFollower {
+    /// Every event after `after`, whichever stands there.
+    public func follow(after: GlobalPosition, batchSize: Int) -> EventBatches {
+        follow(after: after, seen: nil, batchSize: batchSize)
+    }
 }
 
 /// The whole port to the log.

@@ -62,13 +62,17 @@ public final class HeadSignal: Sendable {
     }
 
     /// Says where the log ends, also if that is before what was said last: it may have been cut short.
+    ///
+    /// Whoever waits for more than that is woken, to see for himself.
     public func set(to head: GlobalPosition) {
-        let isLower = state.withLock { state in
-            guard head < state.head else { return false }
+        let lost = state.withLock { state -> [CheckedContinuation<Void, Never>]? in
+            guard head < state.head else { return nil }
             state.head = head
-            return true
+            let ids = state.waiters.filter { $0.value.place > head }.map(\.key)
+            return ids.compactMap { state.waiters.removeValue(forKey: $0)?.continuation }
         }
-        if !isLower { raise(to: head) }
+        guard let lost else { return raise(to: head) }
+        for continuation in lost { continuation.resume() }
     }
 
     /// Returns when the log has an event after `place`, when `patience` has passed, or when the task is cancelled.

@@ -30,6 +30,18 @@ extension InMemoryEventStore {
 
     /// Brings back all that was put away.
     public func bringBack() { state.withLock { $0.archives = [] } }
+
+    /// Takes all events after `place` away, as if they had never been: a restore to an earlier time, or a failover to a server
+    /// that had not heard of them.
+    public func cutShort(after place: GlobalPosition) {
+        state.withLock { state in
+            state.log = Array(state.log.prefix(Int(place.value)))
+            state.streams = state.streams.mapValues { [count = state.log.count] in $0.filter { $0 < count } }
+                .filter { !$0.value.isEmpty }
+            state.receipts = state.receipts.filter { $0.value.answer.position <= place }
+            signal.set(to: state.head)
+        }
+    }
 }
 
 extension InMemoryEventStore.State {

@@ -16,6 +16,8 @@ public final class InMemoryEventStore: EventStore {
         var leaseEpochs: [String: Int64] = [:]
         /// The lowest positions first.
         var archives: [Archive] = []
+
+        var head: GlobalPosition { GlobalPosition(Int64(log.count)) }
     }
 
     let state = Mutex(State())
@@ -33,10 +35,10 @@ public final class InMemoryEventStore: EventStore {
     public func append(_ append: Append) async throws(EventStoreFailure) -> Appended {
         try append.check()
         let now = clock()
-        let outcome = state.withLock { state in Self.append(append, to: &state, at: now) }
-        let appended = try outcome.get()
-        signal.raise(to: appended.position)
-        return appended
+        return try state.withLock { state in
+            defer { signal.raise(to: state.head) }
+            return Self.append(append, to: &state, at: now)
+        }.get()
     }
 
     /// The first answer to a command.
@@ -82,7 +84,7 @@ public final class InMemoryEventStore: EventStore {
 
     /// The last position.
     public func head() async throws(EventStoreFailure) -> GlobalPosition {
-        GlobalPosition(Int64(state.withLock { $0.log.count }))
+        state.withLock { $0.head }
     }
 
     /// The names of a category's streams.
@@ -91,21 +93,29 @@ public final class InMemoryEventStore: EventStore {
     }
 
     /// Follows the log.
-    public func follow(after: GlobalPosition, batchSize: Int) -> AsyncStream<[RecordedEvent]> {
-        let box = FollowerPlace(after)
-        return AsyncStream {
-            let place = box.place
-            await self.signal.wait(beyond: place)
-            guard !Task.isCancelled else { return nil }
-            let batch = self.state.withLock { state in
-                state.page(
-                    after: place, before: nil, filter: EventFilter(), backwards: false, limit: max(1, batchSize)
-                ).events
+    public func follow(after: GlobalPosition, seen: Identifier?, batchSize: Int) -> EventBatches {
+        EventBatches {
+            var cursor = FollowerPlace(after, seen: seen)
+            return { () async throws(FollowerEnd) in
+                while !Task.isCancelled {
+                    if let batch = try self.batch(after: &cursor, limit: max(1, batchSize)) { return batch }
+                    await self.signal.wait(beyond: cursor.place)
+                }
+                return nil
             }
-            guard let last = batch.last else { return nil }
-            box.place = last.position
-            return batch
         }
+    }
+
+    private func batch(after cursor: inout FollowerPlace, limit: Int) throws(FollowerEnd) -> [RecordedEvent]? {
+        let place = cursor.place
+        let (head, last, page) = state.withLock { state in
+            let last = place > .start && place <= state.head ? state.log[Int(place.value) - 1] : nil
+            let page = state.page(after: place, before: nil, filter: EventFilter(), backwards: false, limit: limit)
+            return (state.head, last, page)
+        }
+        try cursor.check(head: head)
+        if let last { try cursor.check(last) }
+        return try cursor.take(page)
     }
 
     private static func append(

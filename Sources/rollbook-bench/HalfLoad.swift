@@ -108,7 +108,7 @@ struct HalfLoad {
             let follower = Place(try await store.head())
             places.append(("follower", { follower.position }))
             services.append {
-                for await batch in store.follow(after: follower.position, batchSize: 1000) {
+                for try await batch in store.follow(after: follower.position, batchSize: 1000) {
                     if let last = batch.last { follower.move(to: last.position) }
                 }
             }

@@ -24,12 +24,10 @@ struct FollowerCommand: AsyncParsableCommand {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await store.run() }
             group.addTask {
-                for await events in store.follow(after: place, batchSize: batch) {
+                // What is in the way is thrown; who is not ended ends by that.
+                for try await events in store.follow(after: place, batchSize: batch) {
                     journal.note(events.map { "\($0.position.value) \($0.event.id)" }, durably: true)
                 }
-                try Task.checkCancellation()
-                // What is in the way was logged; a follower that is not ended says so by its end.
-                throw ExitCode.failure
             }
             try await group.next()
         }

@@ -53,10 +53,13 @@ import Testing
 
     @Test(arguments: [50, 100, 150])
     func `one that has read more than a log has that was cut short is told so, however far it has grown again`(
-        _ regrown: Int
+        _ regrown: Int64
     ) async throws {
-        let later = try await Self.log(regrown)
-        try await Self.with({ AlteredStore(base: $0, later: later) }) { client in
+        let cut = { @Sendable (log: InMemoryEventStore) in
+            log.cutShort(after: GlobalPosition(40))
+            for version in 40..<regrown { _ = try await log.append(SampleEvents.append(to: "s-1", after: version)) }
+        }
+        try await Self.with({ BrieflyFollowedStore(base: $0, afterFirst: cut) }) { client in
             let answer = try await client.follow("after=0")
             #expect(answer.ids == (1...100).map { "1-\($0)" })
             #expect(answer.problem?.contains(#""code":"other-log""#) == true)
@@ -95,13 +98,13 @@ import Testing
     ) async throws {
         let altered = { (log: InMemoryEventStore) in
             log.putAway(hole, words: "events stand in an archive: rollbook archive --bring-back ledger.jsonl.gz")
-            return AlteredStore(base: log)
+            return BrieflyFollowedStore(base: log)
         }
         try await Self.with(altered, body)
     }
 
     private static func with(
-        _ altered: (InMemoryEventStore) -> AlteredStore,
+        _ altered: (InMemoryEventStore) -> BrieflyFollowedStore,
         _ body: @Sendable @escaping @concurrent (any TestClientProtocol) async throws -> Void
     ) async throws {
         var dependencies = Harness().dependencies
@@ -134,19 +137,25 @@ extension TestClientProtocol {
     }
 }
 
-/// A log which is another one after the first page; its followers end at once.
-private struct AlteredStore: ForwardingEventStore {
+/// A log whose followers end at its end, as when a shutdown begins; something happens to it after their first batch.
+private struct BrieflyFollowedStore: ForwardingEventStore {
     let base: InMemoryEventStore
-    var later: InMemoryEventStore?
+    var afterFirst: (@Sendable (InMemoryEventStore) async throws -> Void)?
 
-    func readAll(
-        after: GlobalPosition, before: GlobalPosition?, filter: EventFilter, backwards: Bool, limit: Int
-    ) async throws(EventStoreFailure) -> LogPage {
-        try await (after == .start ? base : later ?? base).readAll(
-            after: after, before: before, filter: filter, backwards: backwards, limit: limit)
-    }
-
-    func follow(after: GlobalPosition, batchSize: Int) -> AsyncStream<[RecordedEvent]> {
-        AsyncStream { $0.finish() }
+    func follow(after: GlobalPosition, seen: Identifier?, batchSize: Int) -> EventBatches {
+        EventBatches {
+            var batches = base.follow(after: after, seen: seen, batchSize: batchSize).makeAsyncIterator()
+            var last: GlobalPosition?
+            return { () async throws(FollowerEnd) in
+                do {
+                    if last != nil { try await afterFirst?(base) }
+                    let head = try await base.head()
+                    if afterFirst == nil, head == last ?? after { return nil }
+                } catch { Issue.record(error) }
+                let batch = try await batches.next()
+                last = batch?.last?.position ?? last
+                return batch
+            }
+        }
     }
 }

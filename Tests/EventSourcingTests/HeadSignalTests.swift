@@ -67,5 +67,10 @@ import Testing
         try await expectWaiting(1, for: signal)
         signal.set(to: GlobalPosition(4))
         await wait.value
+        // Who waits for more than there is any more is woken, to see for himself.
+        let lost = Task { await signal.wait(beyond: GlobalPosition(4), atMost: Self.long) }
+        try await expectWaiting(1, for: signal)
+        signal.set(to: GlobalPosition(3))
+        await lost.value
     }
 }

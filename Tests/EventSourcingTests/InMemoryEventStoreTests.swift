@@ -28,7 +28,7 @@ import Testing
                         }
                     }
                 },
-                bringBack: { store.bringBack() }))
+                bringBack: { store.bringBack() }, cutShort: { store.cutShort(after: $0) }))
     }
 
     @Test func `recorded time never falls though the clock does`() async throws {

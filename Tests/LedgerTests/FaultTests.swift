@@ -183,7 +183,7 @@ import Testing
                 let began = ContinuousClock.now
                 var version: Int64 = 0
                 _ = try await near.append(SampleEvents.append(to: "a-1"))
-                for await batch in far.follow(after: .start, batchSize: 10) {
+                for try await batch in far.follow(after: .start, batchSize: 10) {
                     version = batch.last?.version.value ?? version
                     if version == 12 { break }
                     _ = try await near.append(SampleEvents.append(to: "a-1", after: version))
@@ -200,7 +200,7 @@ import Testing
     /// Follows from the start until `last`; nothing may be missed, repeated or out of order.
     private static func watch(_ store: PostgresEventStore, until last: Int64) async throws -> [Identifier] {
         var seen: [Int64] = []
-        for await batch in store.follow(after: .start, batchSize: 7) {
+        for try await batch in store.follow(after: .start, batchSize: 7) {
             seen += batch.map(\.position.value)
             if seen.last ?? 0 >= last { break }
         }

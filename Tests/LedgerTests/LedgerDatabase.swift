@@ -45,6 +45,29 @@ func withDurableLedger(
     }
 }
 
+/// Removes all events after a position, as if they had never been.
+func cutShort(
+    after last: Int64, _ owner: PostgresConfiguration, disconnecting: Bool = false
+) async throws {
+    let superuser = try await PostgresConnection.connect(owner)
+    try await superuser.script(
+        """
+        SET session_replication_role = replica;
+        DELETE FROM ledger.event WHERE position > \(last);
+        DELETE FROM ledger.append_batch WHERE last_position > \(last);
+        INSERT INTO ledger.append_batch VALUES (\(last), 1, clock_timestamp(), 1)
+        """)
+    if disconnecting {
+        try await superuser.query(
+            """
+            SELECT count(pg_terminate_backend(a.pid, 60000))
+            FROM pg_stat_activity a
+            WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
+            """)
+    }
+    await superuser.close()
+}
+
 /// A logger that says nothing.
 let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 

@@ -21,15 +21,20 @@ import Testing
                 let (places, told) = AsyncStream<Int64>.makeStream()
                 group.addTask {
                     var seen: [Int64] = []
-                    for await batch in store.follow(after: .start, batchSize: 10) {
-                        seen += batch.map(\.position.value)
-                        batch.forEach { told.yield($0.position.value) }
+                    do {
+                        for try await batch in store.follow(after: .start, batchSize: 10) {
+                            seen += batch.map(\.position.value)
+                            batch.forEach { told.yield($0.position.value) }
+                        }
+                        Issue.record("nobody has cancelled it")
+                    } catch FollowerEnd.cutShort {
+                        return seen
                     }
-                    return seen
+                    return []
                 }
                 for await place in places where place == 5 { break }
                 // As a replica that had not heard of the last two appends yet, and was promoted.
-                try await Self.cutShort(after: 2, owner, disconnecting: isDisconnected)
+                try await cutShort(after: 2, owner, disconnecting: isDisconnected)
                 if regrown > 0 { _ = try await writer.append(SampleEvents.append(regrown, to: "a-1", after: 2)) }
                 let isHeard = try await eventually { heard.messages.contains { $0.contains("cut short") } }
                 #expect(isHeard, "\(heard.messages)")
@@ -47,7 +52,7 @@ import Testing
             _ = try await store.append(SampleEvents.append(5, to: "a-1"))
             let projector = try #require(Projector.all(store: store, logger: silent).first)
             #expect(try await projector.catchUp() == GlobalPosition(5))
-            try await Self.cutShort(after: 2, owner)
+            try await cutShort(after: 2, owner)
             await #expect(throws: ProjectionHalt.self) { try await projector.catchUp() }
         }
     }
@@ -56,7 +61,7 @@ import Testing
         try await withLedger { store, owner in
             _ = try await store.append(SampleEvents.append(5, to: "a-1"))
             // The store has heard of five events; the server that it finds next has two, and rows of two.
-            try await Self.cutShort(after: 2, owner)
+            try await cutShort(after: 2, owner)
             let projector = try #require(Projector.all(store: store, logger: silent).first)
             await #expect(throws: PostgresError.self) { try await projector.catchUp() }
             #expect(try await projector.catchUp() == GlobalPosition(2))
@@ -70,7 +75,7 @@ import Testing
     {
         try await withLedger { store, owner in
             _ = try await store.append(SampleEvents.append(5, to: "a-1"))
-            try await Self.cutShort(after: 2, owner)
+            try await cutShort(after: 2, owner)
             let begin = { (last: Int64) async throws in
                 try await LogEpoch.begin(
                     owner, after: GlobalPosition(last), because: "restored", id: SampleEvents.id(),
@@ -92,28 +97,5 @@ import Testing
             let report = try await LedgerVerifier(store: store).verify(against: [], trusting: [])
             #expect(report.intact, "\(report.findings)")
         }
-    }
-
-    /// Removes all events after a position, as if they had never been.
-    private static func cutShort(
-        after last: Int64, _ owner: PostgresConfiguration, disconnecting: Bool = false
-    ) async throws {
-        let superuser = try await PostgresConnection.connect(owner)
-        try await superuser.script(
-            """
-            SET session_replication_role = replica;
-            DELETE FROM ledger.event WHERE position > \(last);
-            DELETE FROM ledger.append_batch WHERE last_position > \(last);
-            INSERT INTO ledger.append_batch VALUES (\(last), 1, clock_timestamp(), 1)
-            """)
-        if disconnecting {
-            try await superuser.query(
-                """
-                SELECT count(pg_terminate_backend(a.pid, 60000))
-                FROM pg_stat_activity a
-                WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
-                """)
-        }
-        await superuser.close()
     }
 }

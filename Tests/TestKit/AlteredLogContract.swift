@@ -12,6 +12,8 @@ public struct AlteredLogContract: Sendable, CustomStringConvertible {
         public var putAway: @Sendable (GlobalPosition) async throws -> Void
         /// Brings back all that was put away.
         public var bringBack: @Sendable () async throws -> Void
+        /// Takes all events after a position away, as if they had never been.
+        public var cutShort: @Sendable (GlobalPosition) async throws -> Void
 
         /// How many positions an archive has.
         public static let range: Int64 = 16
@@ -19,11 +21,13 @@ public struct AlteredLogContract: Sendable, CustomStringConvertible {
         /// Sets a stage.
         public init(
             store: any EventStore, putAway: @escaping @Sendable (GlobalPosition) async throws -> Void,
-            bringBack: @escaping @Sendable () async throws -> Void
+            bringBack: @escaping @Sendable () async throws -> Void,
+            cutShort: @escaping @Sendable (GlobalPosition) async throws -> Void
         ) {
             self.store = store
             self.putAway = putAway
             self.bringBack = bringBack
+            self.cutShort = cutShort
         }
     }
 
@@ -38,7 +42,7 @@ public struct AlteredLogContract: Sendable, CustomStringConvertible {
     }
 
     /// Every clause.
-    public static var clauses: [AlteredLogContract] { archiving }
+    public static var clauses: [AlteredLogContract] { archiving + following }
 }
 
 /// A log of which a part was put away, and what has to be read of it.

@@ -60,7 +60,7 @@ extension ForwardingEventStore {
     }
 
     /// Hands on.
-    public func follow(after: GlobalPosition, batchSize: Int) -> AsyncStream<[RecordedEvent]> {
-        base.follow(after: after, batchSize: batchSize)
+    public func follow(after: GlobalPosition, seen: Identifier?, batchSize: Int) -> EventBatches {
+        base.follow(after: after, seen: seen, batchSize: batchSize)
     }
 }

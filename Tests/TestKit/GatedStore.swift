@@ -5,7 +5,8 @@ internal import Synchronization
 public final class GatedStore: ForwardingEventStore {
     /// The log.
     public let base: InMemoryEventStore
-    private let gate = Gate()
+    /// Raised once they may go on.
+    private let gate = HeadSignal()
     private let followed = Mutex(0)
 
     /// Makes a store over a log.
@@ -15,7 +16,7 @@ public final class GatedStore: ForwardingEventStore {
     public var followers: Int { followed.withLock { $0 } }
 
     /// Lets followers go on.
-    public func open() async { await gate.open() }
+    public func open() { gate.raise(to: GlobalPosition(1)) }
 
     /// Puts everything away that is there now, but for what has to stay, and lets followers go on.
     public func putAway(keeping stays: (RecordedEvent) -> Bool) async throws {
@@ -25,20 +26,18 @@ public final class GatedStore: ForwardingEventStore {
             words:
                 "events between positions 1 and \(head) stand in an archive: rollbook archive --bring-back a.jsonl.gz",
             keeping: stays)
-        await open()
+        open()
     }
 
     /// Follows the log once that is allowed.
-    public func follow(after: GlobalPosition, batchSize: Int) -> AsyncStream<[RecordedEvent]> {
+    public func follow(after: GlobalPosition, seen: Identifier?, batchSize: Int) -> EventBatches {
         followed.withLock { $0 += 1 }
-        return AsyncStream { told in
-            // Ends with the stream that it feeds.
-            let task = Task {
-                await gate.passed()
-                for await batch in base.follow(after: after, batchSize: batchSize) { told.yield(batch) }
-                told.finish()
+        return EventBatches {
+            var batches = self.base.follow(after: after, seen: seen, batchSize: batchSize).makeAsyncIterator()
+            return { () async throws(FollowerEnd) in
+                await self.gate.wait(beyond: .start)
+                return try await batches.next()
             }
-            told.onTermination = { _ in task.cancel() }
         }
     }
 }

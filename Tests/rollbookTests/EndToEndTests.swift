@@ -81,7 +81,7 @@ import Transfer
                         client.path("default", "shop", "set-image"), ["images": ["app": "shop:2"]])
                     let after: EventPage = try await client.get("/api/v1/events", query: [("limit", "1")])
                     #expect(after.head.value - before.head.value >= 2)
-                    await log.withLock { $0 }?.open()
+                    log.withLock { $0 }?.open()
                 }
                 return watched.count < 2
             }

@@ -141,9 +141,13 @@ public struct PostgresEventStore: EventStore, Service {
     }
 
     /// Follows the log: woken by own appends and by ``run()``, and looking once a second without either.
-    public func follow(after: GlobalPosition, batchSize: Int) -> AsyncStream<[RecordedEvent]> {
-        let cursor = FollowerPlace(after)
-        return AsyncStream { await self.nextBatch(cursor, batchSize: max(1, batchSize)) }
+    public func follow(after: GlobalPosition, seen: Identifier?, batchSize: Int) -> EventBatches {
+        EventBatches {
+            var cursor = FollowerPlace(after, seen: seen)
+            return { () async throws(FollowerEnd) in
+                try await self.nextBatch(after: &cursor, limit: max(1, batchSize))
+            }
+        }
     }
 
     /// Hears of appends, by whomever, until the service is shut down.
@@ -199,78 +203,60 @@ public struct PostgresEventStore: EventStore, Service {
         return try EventRows.read(try await connection.query(EventRows.select(chosen, order: "e.version")))
     }
 
-    /// Waits for the next events after `cursor`; nil once the task is cancelled, or where nobody can go on.
-    private func nextBatch(_ cursor: FollowerPlace, batchSize: Int) async -> [RecordedEvent]? {
+    /// Waits for the next events after `cursor`, away from whoever asks; nil once the task is cancelled.
+    @concurrent private func nextBatch(
+        after cursor: inout FollowerPlace, limit: Int
+    ) async throws(FollowerEnd) -> [RecordedEvent]? {
         var failures = 0
         while !Task.isCancelled {
-            let place = cursor.place
             if cursor.isAtEnd {
                 // Nothing is asked for before there is news, or a second has passed.
                 cursor.isAtEnd = false
-                await waitForNews(beyond: place)
+                await waitForNews(beyond: cursor.place)
                 continue
             }
             do {
-                let page = try await page(after: cursor, limit: batchSize)
-                cursor.isAtEnd = page.end == .complete
-                guard let last = try page.beginning().last else {
-                    failures = 0
-                    // More was heard of than there is, unless it has come meanwhile.
-                    if signal.head > place { await lookAgain() }
-                    continue
-                }
-                cursor.place = last.position
-                cursor.lastEvent = last.event.id
-                return page.events
-            } catch {
-                guard !Task.isCancelled else { break }
-                if let why = whyEnded(error) {
+                let page = try await page(after: &cursor, limit: limit)
+                if let batch = try cursor.take(page) { return batch }
+                failures = 0
+                // More was heard of than there is, unless it has come meanwhile.
+                if signal.head > cursor.place { await lookAgain() }
+            } catch let end as FollowerEnd {
+                if case .cutShort = end {
+                    cut.note(end)
                     logger.error(
                         "the ledger is followed no further",
-                        metadata: ["error": "\(why)", "ledger.position": "\(place)"])
-                    break
+                        metadata: ["error": "\(end)", "ledger.position": "\(cursor.place)"])
                 }
+                throw end
+            } catch {
+                guard !Task.isCancelled else { break }
                 failures += 1
                 logger.log(
                     level: BackOff.level(after: failures), "following the ledger failed, trying again",
-                    metadata: ["error": "\(error)", "ledger.position": "\(place)", "failures": "\(failures)"])
+                    metadata: [
+                        "error": "\(error)", "ledger.position": "\(cursor.place)", "failures": "\(failures)",
+                    ])
                 await BackOff.pause(after: failures)
             }
         }
         return nil
     }
 
-    /// What keeps a follower from going on, ever; nil if trying again can help.
-    private func whyEnded(_ error: any Error) -> String? {
-        switch error {
-        case let cut as LogCut:
-            self.cut.note(cut)
-            return cut.description
-        case EventStoreFailure.archived(let words): return words
-        default: return nil
-        }
-    }
-
     /// The next events after `cursor`, once it is sure that the one before them is still that which it has seen.
     ///
-    /// A log that a restore or a failover has cut short grows again, with other events at the same positions: who went on
-    /// there would miss some of them, and keep what never was.
-    /// - Throws: ``LogCut``; `EventStoreFailure`.
-    private func page(after cursor: FollowerPlace, limit: Int) async throws -> LogPage {
+    /// - Throws: ``FollowerEnd`` if it is not; `EventStoreFailure`.
+    private func page(after cursor: inout FollowerPlace, limit: Int) async throws -> LogPage {
         let place = cursor.place
         if place > .start {
             var page = try await page(after: GlobalPosition(place.value - 1), limit: limit + 1)
             if let last = page.events.first {
-                if let seen = cursor.lastEvent, seen != last.event.id {
-                    throw LogCut(place: place, seen: seen, last.event.id)
-                }
-                cursor.lastEvent = last.event.id
+                try cursor.check(last)
                 page.events.removeFirst()
                 return page
             }
             guard case .archived = page.end else {
-                let head = try await head()
-                guard head >= place else { throw LogCut(place: place, head: head) }
+                try cursor.check(head: try await head())
                 return page
             }
             // It may be the one at the place alone that was put away.

@@ -218,7 +218,8 @@ import Transparency
                     },
                     bringBack: {
                         for file in archived.withLock({ $0.map(\.path) }) { try await bed.archives.bringBack(file) }
-                    }))
+                    },
+                    cutShort: { try await cutShort(after: $0.value, bed.proofs.owner) }))
         }
     }
 

@@ -129,7 +129,7 @@ import Transparency
                     _ = try await store.append(SampleEvents.append(to: "beside-1", after: Int64(version)))
                 }
                 _ = try await imported
-                #expect(await seen.map(\.position.value) == Array(1...3300))
+                #expect(try await seen.map(\.position.value) == Array(1...3300))
             }
         }
     }
@@ -391,11 +391,11 @@ extension ExpectedVersion {
     static var none0: ExpectedVersion { .exactly(.none) }
 }
 
-extension AsyncStream<[RecordedEvent]> {
+extension EventBatches {
     /// The first `count` events.
-    func reading(_ count: Int) async -> [RecordedEvent] {
+    func reading(_ count: Int) async throws(FollowerEnd) -> [RecordedEvent] {
         var events: [RecordedEvent] = []
-        for await batch in self {
+        for try await batch in self {
             events += batch
             if events.count >= count { break }
         }
