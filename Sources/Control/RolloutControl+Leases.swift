@@ -74,6 +74,12 @@ extension RolloutControl {
         gainBell?.yield()
     }
 
+    /// Forgets all that is known, cancels what is under way, and folds all that is ours once more.
+    func startOver() {
+        for name in Array(rollouts.keys) { letGo(name) }
+        takeOverAgain()
+    }
+
     /// Ends what only a holder beyond doubt may go on with.
     private func endDoubtful(_ name: RolloutName) {
         for running in rollouts[name]?.effects.values.filter({ !$0.isOfStandingOrder }) ?? [] {

@@ -24,6 +24,8 @@ extension RolloutControl {
         do {
             let wasEnded = rollouts[name]?.state.rollout?.release?.hasEnded
             let handled = try await handle(command, context, name)
+            // All may have been forgotten meanwhile, and is folded from the log.
+            guard tenures[shard(of: name)]?.serial == tenure.serial else { return }
             adopt(name, version: handled.stateVersion, state: handled.state)
             reconcile(name)
             if wasEnded == false { tellOfAbort(name, since: at) }
@@ -63,6 +65,7 @@ extension RolloutControl {
         let tenure = tenures[shard(of: name)]
         do {
             let handled = try await handle(command, context, name)
+            guard tenures[shard(of: name)]?.serial == tenure?.serial else { return }
             adopt(name, version: handled.stateVersion, state: handled.state)
         } catch {
             if Self.isOutage(error) { throw error }

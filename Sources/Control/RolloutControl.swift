@@ -148,9 +148,13 @@ public actor RolloutControl: Service {
             } catch {
                 switch error {
                 case .cutShort(let found):
-                    return logger.error(
-                        "the log was cut short and is not followed any more: start this instance again",
+                    // What is known may never have been: of the commands, too, that come in here.
+                    logger.error(
+                        "the log was cut short: every rollout is folded again from what it has, and followed from its end",
                         metadata: ["found": "\(found)"])
+                    place = await findHead()
+                    await ports.handler.forgetAll()
+                    startOver()
                 case .archived(let words):
                     // Archives keep the events of rollouts in the log: their streams are whole.
                     logger.error(

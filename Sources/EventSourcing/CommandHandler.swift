@@ -65,6 +65,8 @@ public actor CommandHandler<D: StreamDecider> {
     private let keptStreams: Int
     private var kept: [StreamName: (version: StreamVersion, state: D.State)] = [:]
     private var order: [StreamName] = []
+    /// How often all was forgotten: what somebody has read or decided in between is not kept.
+    private var era = 0
 
     /// Why a command was not handled.
     public enum Failure: Error, Sendable {
@@ -93,6 +95,7 @@ public actor CommandHandler<D: StreamDecider> {
 
     /// The present state of `stream`, read up to the log's head.
     public func load(_ stream: StreamName) async throws(Failure) -> (version: StreamVersion, state: D.State) {
+        let begun = era
         var (version, state) = kept[stream] ?? (.none, D.initial)
         while true {
             let batch: [RecordedEvent]
@@ -105,6 +108,7 @@ public actor CommandHandler<D: StreamDecider> {
             }
             if batch.count < 1000 { break }
         }
+        if begun != era { return try await load(stream) }
         keep(stream, version, state)
         return (version, state)
     }
@@ -118,6 +122,7 @@ public actor CommandHandler<D: StreamDecider> {
         if context.keepsReceipt, let first = try await receipt(context, stream) {
             return try await repeated(first, on: stream)
         }
+        let begun = era
         let attempts = 10
         for attempt in 0..<attempts {
             // A kept state is trusted at first: if it is stale, the append's expected version says so.
@@ -163,7 +168,7 @@ public actor CommandHandler<D: StreamDecider> {
                 kept[stream] = nil
                 return try await repeated(appended, on: stream)
             }
-            keep(stream, appended.version, state)
+            if begun == era { keep(stream, appended.version, state) }
             return Handled(
                 state: state, stateVersion: appended.version, version: appended.version, position: appended.position,
                 events: events, isDuplicate: appended.isDuplicate)
@@ -202,6 +207,15 @@ public actor CommandHandler<D: StreamDecider> {
 
     /// Forgets the kept state of `stream`.
     public func forget(_ stream: StreamName) { kept[stream] = nil }
+
+    /// Forgets every kept state: the log is not the one that they were folded from.
+    ///
+    /// Nothing that is being loaded or handled meanwhile is kept either.
+    public func forgetAll() {
+        kept = [:]
+        order = []
+        era += 1
+    }
 
     /// Sends an append whose outcome is unknown again, unchanged, before anything is decided anew (invariant 3).
     private func commit(_ append: Append) async throws(EventStoreFailure) -> Appended {

@@ -26,11 +26,31 @@ private final class ForgetfulStore: ForwardingEventStore {
     let base: InMemoryEventStore
     private let receiptsNotSeen = Mutex(0)
     private let outcomesNotKnown = Mutex(0)
+    private let held = Mutex<(begun: HeadSignal, goOn: HeadSignal)?>(nil)
 
     init(_ base: InMemoryEventStore) { self.base = base }
 
     func overlookReceipt() { receiptsNotSeen.withLock { $0 += 1 } }
     func loseOutcome() { outcomesNotKnown.withLock { $0 += 1 } }
+
+    /// Reads wait from now on.
+    ///
+    /// - Returns: What says that one waits, and lets all go on.
+    func holdReads() -> (begun: HeadSignal, goOn: HeadSignal) {
+        let signals = (begun: HeadSignal(), goOn: HeadSignal())
+        held.withLock { $0 = signals }
+        return signals
+    }
+
+    func read(
+        _ stream: StreamName, after: StreamVersion, limit: Int
+    ) async throws(EventStoreFailure) -> [RecordedEvent] {
+        if let held = held.withLock({ $0 }) {
+            held.begun.raise(to: GlobalPosition(1))
+            await held.goOn.wait(beyond: .start)
+        }
+        return try await base.read(stream, after: after, limit: limit)
+    }
 
     private func takes(_ count: borrowing Mutex<Int>) -> Bool {
         count.withLock { left in
@@ -99,5 +119,21 @@ private final class ForgetfulStore: ForwardingEventStore {
         #expect(handled.events.count == 1)
         #expect(handled.state == ["ada"])
         #expect(handled.stateVersion == StreamVersion(1))
+    }
+
+    @Test func `once all is forgotten, nothing of a log that was cut short is kept`() async throws {
+        let handler = handler()
+        for name in ["ada", "bob"] { _ = try await handler.handle(name, on: stream, context: order()) }
+        store.base.cutShort(after: GlobalPosition(1))
+        #expect(try await handler.load(stream).state == ["ada", "bob"])
+        let reads = store.holdReads()
+        async let loaded = handler.load(stream)
+        await reads.begun.wait(beyond: .start)
+        await handler.forgetAll()
+        reads.goOn.raise(to: GlobalPosition(1))
+        #expect(try await loaded.state == ["ada"])
+        let next = try await handler.handle("cleo", on: stream, context: order())
+        #expect(next.state == ["ada", "cleo"])
+        #expect(next.version == StreamVersion(2))
     }
 }

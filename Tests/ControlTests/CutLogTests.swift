@@ -1,0 +1,52 @@
+import Control
+import Delivery
+import EventSourcing
+import TestKit
+import Testing
+
+/// A log that has lost its end, as after a failover to a server that had not heard of it.
+@Suite(.timeLimit(.minutes(5))) struct CutLogTests {
+    private let steps: [JSONValue] = [["setWeight": 50], ["pause": [:]]]
+
+    private func expectExposed(_ bench: Bench, _ what: String) async throws {
+        try await bench.until(what) { facts in
+            if case .pauseBegan? = facts.last { true } else { false }
+        }
+    }
+
+    @Test func `a controller steers on by what the log has, and heeds what is ordered afterwards`() async throws {
+        let bench = Bench()
+        let other = CommandHandler<RolloutDecider>(store: bench.store.base, mint: Minter(clock: bench.clock).mint)
+        try await bench.while_(bench.control()) {
+            try await bench.apply(tag: "1", steps: steps)
+            try await bench.until("in service") { facts in
+                facts.contains { if case .completed = $0 { true } else { false } }
+            }
+            let head = try await bench.store.base.head()
+            try await bench.apply(tag: "2", steps: steps)
+            try await expectExposed(bench, "a canary in traffic")
+            #expect(bench.weights.last == 50)
+            bench.store.base.cutShort(after: head)
+            let isBack = try await eventually(within: .seconds(60)) {
+                bench.clock.advance(.seconds(1))
+                return bench.weights.last == 0
+            }
+            #expect(isBack, "the log has nothing of a canary")
+            #expect(bench.messages.contains { $0.hasPrefix("the log was cut short") })
+            // Ordered elsewhere, and through the states that the commands of this instance are decided on.
+            try await bench.order(
+                .apply(
+                    Shop.bundle(tag: "3", steps: steps), source: ManifestSource(kind: .cli), warnings: [],
+                    newRelease: Minter(clock: bench.clock).mint()), through: other)
+            try await expectExposed(bench, "the next canary in traffic")
+            try await bench.order(.abort(reason: "enough"))
+            let isAborted = try await eventually(within: .seconds(60)) {
+                bench.clock.advance(.seconds(1))
+                return bench.weights.last == 0
+            }
+            #expect(isAborted)
+        }
+        let applied = try await bench.facts().compactMap { if case .weightApplied(let seen) = $0 { seen } else { nil } }
+        #expect(applied.last?.canary == 0)
+    }
+}
