@@ -75,9 +75,18 @@ extension RolloutControl {
     }
 
     /// Forgets all that is known, cancels what is under way, and folds all that is ours once more.
+    ///
+    /// The data plane may obey later generations than the log has by now: that of a greater epoch it takes, whatever its
+    /// number, so the leases are claimed anew.
     func startOver() {
-        for name in Array(rollouts.keys) { letGo(name) }
-        takeOverAgain()
+        for (shard, tenure) in tenures {
+            drop(shard, because: "the log was cut short")
+            if let fence = tenure.fence {
+                leases?.lost(fence, to: fence.epoch)
+            } else {
+                begin(tenure: nil, of: shard)
+            }
+        }
     }
 
     /// Ends what only a holder beyond doubt may go on with.
@@ -88,13 +97,15 @@ extension RolloutControl {
     }
 
     /// Lets go of a shard: what is under way for its rollouts is cancelled, what is known of them is forgotten.
-    private func drop(_ shard: Int) {
+    private func drop(
+        _ shard: Int, because why: String = "another instance took over while the ledger could not be reached from here"
+    ) {
         guard tenures.removeValue(forKey: shard) != nil else { return }
         for name in names(in: shard) {
             guard let outage = letGo(name)?.outage else { continue }
-            // The successor has decided from what the log had, and brought the data plane to obey that.
+            // Whoever goes on decides from what the log has, and brings the data plane to obey that.
             logger.error(
-                "another instance took over while the ledger could not be reached from here: what was seen is not told",
+                "\(why): what was seen is not told",
                 metadata: [
                     "rollout": "\(name)", "unreachable.from": "\(outage.since)", "reports": "\(outage.held.count)",
                     "standing.order": "\(outage.order?.because.rawValue ?? "not needed")",
@@ -204,7 +215,7 @@ extension Error {
         case is UnreadableEvent: true
         case let failure as CommandHandler<RolloutDecider>.Failure:
             switch failure {
-            case .unreadable, .store(.damaged), .store(.archived), .store(.rejected): true
+            case .unreadable, .store(.damaged), .store(.archived): true
             case .refused, .contended, .store: false
             }
         default: false

@@ -1,3 +1,4 @@
+import Analysis
 import Delivery
 import EventSourcing
 import Logging
@@ -39,6 +40,8 @@ extension RolloutControl {
                 await giveUp(name, because: error)
             } else {
                 logger.error("report not taken", metadata: ["rollout": "\(name)", "error": "\(error)"])
+                guard let instead = order.keepable(because: error) else { return }
+                await submit(instead, at: at, for: name)
             }
         }
     }
@@ -140,5 +143,17 @@ extension RolloutControl {
         case .store(.unavailable), .store(.outcomeUnknown), .contended: true
         case .refused, .unreadable, .store: false
         }
+    }
+}
+
+extension RolloutOrder {
+    /// What is told in place of a measurement that the ledger cannot keep, such as one of millions of samples; `nil` for
+    /// all else.
+    fileprivate func keepable(because error: CommandHandler<RolloutDecider>.Failure) -> RolloutOrder? {
+        guard case .store(.rejected(let words)) = error, case .reportMeasurement(var report) = self,
+            case .value(_) = report.outcome
+        else { return nil }
+        report.outcome = .error("the ledger cannot keep the answer: \(words)")
+        return .reportMeasurement(report)
     }
 }

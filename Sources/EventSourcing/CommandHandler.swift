@@ -163,7 +163,10 @@ public actor CommandHandler<D: StreamDecider> {
                 kept[stream] = nil
                 throw .store(error)
             }
-            if appended.isDuplicate, try await !stands(events, on: stream, upTo: appended.version) {
+            // Without a receipt, only the very same events are a repeat.
+            if appended.isDuplicate, context.keepsReceipt,
+                try await !stands(events, on: stream, upTo: appended.version)
+            {
                 // The order was under way twice, and the log has what was decided about it elsewhere, not this.
                 kept[stream] = nil
                 return try await repeated(appended, on: stream)
@@ -187,7 +190,9 @@ public actor CommandHandler<D: StreamDecider> {
             return there.map(\.event.id) == events.map(\.id)
         } catch {
             kept[stream] = nil
-            throw .store(error)
+            // The order has been carried out, here or elsewhere: nobody is to be told that nothing was recorded.
+            guard case .unavailable(let words) = error else { throw .store(error) }
+            throw .store(.outcomeUnknown(words))
         }
     }
 

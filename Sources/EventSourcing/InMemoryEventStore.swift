@@ -99,7 +99,8 @@ public final class InMemoryEventStore: EventStore {
             return { () async throws(FollowerEnd) in
                 while !Task.isCancelled {
                     if let batch = try self.batch(after: &cursor, limit: max(1, batchSize)) { return batch }
-                    await self.signal.wait(beyond: cursor.place)
+                    // A log that was cut short just before wakes nobody who comes after.
+                    await self.signal.wait(beyond: cursor.place, atMost: .seconds(1))
                 }
                 return nil
             }

@@ -49,4 +49,29 @@ import Testing
         let applied = try await bench.facts().compactMap { if case .weightApplied(let seen) = $0 { seen } else { nil } }
         #expect(applied.last?.canary == 0)
     }
+
+    @Test func `pods and routes that obeyed what is lost obey what comes after it, under new leases`() async throws {
+        let fleet = Fleet()
+        let a = Fleet.Instance("a", in: fleet)
+        func pauses() async throws -> Int {
+            try await fleet.facts().count { if case .pauseBegan = $0 { true } else { false } }
+        }
+        try await fleet.apply(0, tag: "1", steps: steps)
+        try await fleet.until("in service", [a]) { try await fleet.completions() == 1 }
+        let head = try await fleet.log.head()
+        for (count, tag) in ["2", "3", "4"].enumerated() {
+            try await fleet.apply(0, tag: tag, steps: steps)
+            try await fleet.until("a canary in traffic", [a]) { try await pauses() == count + 1 }
+        }
+        let lost = try #require(fleet.routes(of: 0).last)
+        fleet.log.cutShort(after: head)
+        try await fleet.until("the log's own", [a]) { fleet.weights.last == 0 }
+        try await fleet.apply(0, tag: "5", steps: steps)
+        try await fleet.until("the next canary in traffic", [a]) { try await pauses() == 1 && fleet.weights.last == 50 }
+        let route = try #require(fleet.routes(of: 0).last)
+        #expect(route.epoch > lost.epoch)
+        let scales = try await fleet.facts().contains { if case .scaleRejected = $0 { true } else { false } }
+        #expect(!scales)
+        try await a.shutDown()
+    }
 }

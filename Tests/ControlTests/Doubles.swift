@@ -73,6 +73,7 @@ final class FaultyStore: ForwardingEventStore {
     private let reach = Mutex(Reach.here)
     private let refused = Mutex(0)
     private let damaged = Mutex<StreamName?>(nil)
+    private let largest = Mutex(Int.max)
 
     init(_ base: InMemoryEventStore) { self.base = base }
 
@@ -87,6 +88,9 @@ final class FaultyStore: ForwardingEventStore {
 
     /// From now on, nothing is missing any more.
     func mend() { damaged.withLock { $0 = nil } }
+
+    /// From now on, events with more bytes of data are refused.
+    func refuse(above bytes: Int) { largest.withLock { $0 = bytes } }
 
     /// From now on everything fails at once.
     func goDown() { reach.withLock { $0 = .gone } }
@@ -117,6 +121,8 @@ final class FaultyStore: ForwardingEventStore {
 
     func append(_ append: Append) async throws(EventStoreFailure) -> Appended {
         try await admit()
+        let largest = largest.withLock { $0 }
+        if append.events.contains(where: { $0.data.utf8.count > largest }) { throw .rejected("it is too large") }
         do throws(EventStoreFailure) { return try await base.append(append) } catch {
             if case .fenced = error { refused.withLock { $0 += 1 } }
             throw error
@@ -135,20 +141,20 @@ final class FaultyStore: ForwardingEventStore {
 /// A metric source that answers what a test says.
 final class SaidMetric: MetricSource {
     let providers: Set<String> = ["prometheus"]
-    private let value: Mutex<Double>
+    private let value: Mutex<[Double]>
     private let count = Mutex(0)
 
-    init(_ value: Double) { self.value = Mutex(value) }
+    init(_ value: Double) { self.value = Mutex([value]) }
 
     /// How often it was asked.
     var asked: Int { count.withLock { $0 } }
 
-    func say(_ value: Double) { self.value.withLock { $0 = value } }
+    func say(_ value: Double, times: Int = 1) { self.value.withLock { $0 = Array(repeating: value, count: times) } }
 
     func measure(_ query: MetricQuery) async -> MetricAnswer {
         count.withLock { $0 += 1 }
         return MetricAnswer(
-            outcome: .value(.vector([value.withLock { $0 }])),
+            outcome: .value(.vector(value.withLock { $0 })),
             source: MeasurementSource(provider: "prometheus", address: "http://p:9090", queryDigest: "sha256:0"))
     }
 }

@@ -1,3 +1,4 @@
+import Analysis
 import Control
 import Delivery
 import EventSourcing
@@ -46,6 +47,27 @@ import Testing
             try await expectLetGo(bench)
         }
         #expect(bench.weights.last == 50)
+    }
+
+    @Test func `a measurement that the ledger cannot keep counts as an error, and the rollout goes on`() async throws {
+        let bench = Bench()
+        try await bench.while_(bench.control()) {
+            try await bench.expose()
+            bench.store.refuse(above: 5000)
+            bench.metric.say(0, times: 5000)
+            let isTold = try await eventually(within: .seconds(60)) {
+                bench.clock.advance(.seconds(1))
+                return try await bench.facts().contains { fact in
+                    if case .measurementTaken(let taken) = fact { taken.phase == .error } else { false }
+                }
+            }
+            let types = try await bench.types()
+            #expect(isTold, "\(bench.messages); the log has \(types)")
+            bench.metric.say(0)
+            try await bench.order(.abort(reason: "enough"))
+            let isBack = try await eventually(within: .seconds(60)) { bench.weights.last == 0 }
+            #expect(isBack)
+        }
     }
 
     /// Somebody writes what this build does not know; reports may come in between.

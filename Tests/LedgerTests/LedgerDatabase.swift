@@ -55,7 +55,7 @@ func cutShort(
         SET session_replication_role = replica;
         DELETE FROM ledger.event WHERE position > \(last);
         DELETE FROM ledger.append_batch WHERE last_position > \(last);
-        INSERT INTO ledger.append_batch VALUES (\(last), 1, clock_timestamp(), 1)
+        INSERT INTO ledger.append_batch VALUES (\(last), 1, clock_timestamp(), 1) ON CONFLICT DO NOTHING
         """)
     if disconnecting {
         try await superuser.query(

@@ -70,6 +70,63 @@ import Testing
         }
     }
 
+    @Test func `a name whose id was given to another after the log was cut short is forgotten`() async throws {
+        try await withLedger { store, owner in
+            try await RolloutTales.tell("kept", store)
+            let projectors = Projector.all(store: store, logger: silent)
+            for projector in projectors { try await projector.catchUp() }
+            let last = try await store.head().value
+            let superuser = try await PostgresConnection.connect(owner)
+            let tables = ["ledger.checkpoint", "views.rollout_summary_1", "views.release_1"]
+            for (number, table) in tables.enumerated() {
+                try await superuser.script("CREATE TABLE public.saved_\(number) AS SELECT * FROM \(table)")
+            }
+            try await RolloutTales.tell("lost", store)
+            for projector in projectors { try await projector.catchUp() }
+            // As a replica that had not heard of the second rollout, and was promoted.
+            try await cutShort(after: last, owner)
+            let id = try await superuser.query(
+                "SELECT stream_id FROM ledger.stream WHERE name LIKE 'rollout-%/lost'"
+            ).single().get(0, as: Int64.self)
+            try await superuser.script(
+                """
+                SET session_replication_role = replica;
+                DELETE FROM ledger.stream WHERE stream_id >= \(id);
+                DELETE FROM ledger.receipt WHERE stream_id >= \(id);
+                DELETE FROM views.audit_entry_1 WHERE "position" > \(last);
+                DELETE FROM views.audit_word_1 WHERE "position" > \(last);
+                ALTER TABLE ledger.stream ALTER stream_id RESTART WITH \(id)
+                """)
+            for (number, table) in tables.enumerated() {
+                try await superuser.script(
+                    "DELETE FROM \(table); INSERT INTO \(table) SELECT * FROM public.saved_\(number)")
+            }
+            let pool = PostgresPool(owner.asLedgerService, logger: silent)
+            // Another instance appends; this one has heard of more than there is.
+            let other = PostgresEventStore(pool: pool, logger: silent)
+            try await RolloutTales.tell("new", other)
+            let again = try await superuser.query(
+                "SELECT stream_id FROM ledger.stream WHERE name LIKE 'rollout-%/new'"
+            ).single().get(0, as: Int64.self)
+            #expect(again == id)
+            // As long a log as this one knew: with one event more, its checkpoint is found to be elsewhere.
+            _ = try await other.append(SampleEvents.append(to: "other-1"))
+            for projector in projectors {
+                let isThere = try await eventually {
+                    do { return try await projector.catchUp() >= other.head() } catch is PostgresError { return false }
+                }
+                #expect(isThere)
+            }
+            let names = try await superuser.query("SELECT name FROM views.rollout_summary ORDER BY name").map {
+                try $0.get(0, as: String.self)
+            }
+            #expect(names == ["kept", "new"])
+            #expect(try await ReadModelCheck.run(store: other, logger: silent).identical)
+            await superuser.close()
+            await pool.close()
+        }
+    }
+
     @Test func `a log goes on in a new epoch, whose first event says so, if it ends where its operator believes`()
         async throws
     {

@@ -46,6 +46,37 @@ import Transparency
         }
     }
 
+    @Test func `an import answers for nothing that no replica has, also when a batch is repeated`() async throws {
+        try await withDurableLedger { store, owner, _ in
+            let file = try await withLedger { source, _ in
+                _ = try await source.append(SampleEvents.append(5, to: "a-1"))
+                return try await LineFile(exporting: source)
+            }
+            // So that the names are known.
+            let begin = try file.cut(lines: 2)
+            #expect(try await LedgerImport(store: store, logger: silent).run(begin.path).appended == 2)
+            // And that there is room, for which an import would see first.
+            try await owner.query("SELECT ledger.prepare_partitions()")
+            try await Self.missStandby(owner)
+            // The first attempt is made, and the others find it; then the file has nothing that is not there.
+            for _ in 0..<2 {
+                let outcome = try await Self.cuttingEach(owner) {
+                    try await LedgerImport(store: store, logger: silent).run(file.path)
+                }
+                guard case .failure(let error as PostgresError) = outcome else {
+                    Issue.record("\(outcome)")
+                    return
+                }
+                #expect(error.code == .durabilityUnknown)
+                #expect(try await store.everything().count == 5)
+            }
+            try await Self.needNoStandby(owner)
+            let report = try await LedgerImport(store: store, logger: silent).run(file.path)
+            #expect(report.known == 5)
+            #expect(report.appended == 0)
+        }
+    }
+
     @Test func `a sealer signs nothing that no replica has`() async throws {
         try await withDurableLedger { store, owner, _ in
             let file = NSTemporaryDirectory() + "last-tree-head-\(UUID().uuidString)"
@@ -77,6 +108,31 @@ import Transparency
             #expect(try await sealer.seal() == 1)
             try FileManager.default.removeItem(atPath: file)
         }
+    }
+
+    /// Runs `body`, and cuts each of its waits for a standby.
+    private static func cuttingEach<Value: Sendable>(
+        _ owner: PostgresConnection, _ body: @Sendable @escaping () async throws -> Value
+    ) async throws -> Result<Value, any Error> {
+        let over = Over()
+        async let outcome: Result<Value, any Error> = {
+            let outcome: Result<Value, any Error>
+            do { outcome = .success(try await body()) } catch { outcome = .failure(error) }
+            await over.say()
+            return outcome
+        }()
+        let isOver = try await eventually {
+            try await owner.query("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+            return await over.isSaid
+        }
+        #expect(isOver)
+        if !isOver { try await needNoStandby(owner) }
+        return await outcome
+    }
+
+    private actor Over {
+        private(set) var isSaid = false
+        func say() { isSaid = true }
     }
 
     /// Makes commits wait for a standby that does not exist.

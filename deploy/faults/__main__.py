@@ -97,8 +97,8 @@ def run_alone(options):
     if any(line["kept"] is False for line in report):
         print(f"NOT KEPT: journals are in {WORK}, the server's data in {place}", file=sys.stderr)
         return 1
-    # Where nobody looks, what was not tried must not pass for what holds.
-    return 1 if skipped and os.environ.get("CI") else 0
+    # Where nobody looks, what was not tried must not pass for what holds; the short form tries what it can.
+    return 1 if skipped and os.environ.get("CI") and not options.quick else 0
 
 
 def run_each(options, place, report):

@@ -67,6 +67,20 @@ public struct LedgerExport: Sendable {
     private func lines(
         _ first: Int64, _ last: Int64, _ names: NameTables, _ connection: PostgresConnection
     ) async throws -> (lines: [UInt8], next: Int64) {
+        let found = try await linesThere(first, last, names, connection)
+        if found.isWhole { return (found.lines, found.next) }
+        try await ArchiveTable.check(found.next...found.next, connection)
+        // What an archive lacked may have been brought back just then.
+        let again = try await linesThere(first, last, names, connection)
+        if again.isWhole { return (again.lines, again.next) }
+        try await ArchiveTable.check(again.next...again.next, connection)
+        throw EventStoreFailure.damaged("there is no event at position \(again.next); run `rollbook verify`")
+    }
+
+    /// The lines of events that stand there; not whole if one is missing at `next`.
+    private func linesThere(
+        _ first: Int64, _ last: Int64, _ names: NameTables, _ connection: PostgresConnection
+    ) async throws -> (lines: [UInt8], next: Int64, isWhole: Bool) {
         let sql = SQL(
             unsafeRaw: """
                 COPY (
@@ -90,11 +104,7 @@ public struct LedgerExport: Sendable {
                 if writer.bytes.count >= Self.mostBytes { break }
             }
         }
-        guard next == last + 1 || writer.bytes.count >= Self.mostBytes else {
-            try await ArchiveTable.check(next...next, connection)
-            throw EventStoreFailure.damaged("there is no event at position \(next); run `rollbook verify`")
-        }
-        return (writer.bytes, next)
+        return (writer.bytes, next, next == last + 1 || writer.bytes.count >= Self.mostBytes)
     }
 }
 

@@ -31,6 +31,13 @@ public struct KeyAnnouncement: Sendable, Hashable {
         note = try SignedNote(text: Self.text(next), signatures: [signature])
     }
 
+    /// Whether `key` has made it.
+    public func isSigned(by key: VerifierKey) -> Bool {
+        do throws(SignedNote.Problem) {
+            return try !note.verified(by: [key]).isEmpty
+        } catch { return false }
+    }
+
     /// Reads a note; its signature is not looked at.
     ///
     /// - Throws: ``SignedNote/Problem/malformed(_:)``.

@@ -45,10 +45,13 @@ struct NewFile {
             throw LedgerVerbFailure("cannot write \(draft): \(error.localizedDescription)", Exit.refused)
         }
         // A link replaces nothing.
-        guard link(draft, name) == 0 else {
+        if link(draft, name) == 0 {
+            unlink(draft)
+        } else if ![EPERM, ENOTSUP, ENOSYS].contains(errno) || FileManager.default.fileExists(atPath: name)
+            || rename(draft, name) != 0
+        {
             throw LedgerVerbFailure("cannot make \(name): \(Self.reason())", Exit.refused)
         }
-        unlink(draft)
         let folder = URL(fileURLWithPath: name).deletingLastPathComponent().path
         let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         defer { if directory >= 0 { close(directory) } }

@@ -37,7 +37,7 @@ struct Prove: AsyncParsableCommand {
 
     func run() async throws {
         try await LedgerVerbFailure.saying {
-            let configuration = try await ledger.openMigrated(Logger(label: "rollbook.prove"))
+            let configuration = try await ledger.openMade(Logger(label: "rollbook.prove"))
             let pool = PostgresPool(configuration.asLedgerService)
             let prover = LedgerProver(store: PostgresEventStore(pool: pool))
             let proof = try await consistency ? consistency(prover) : inclusion(prover)

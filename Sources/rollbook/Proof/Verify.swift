@@ -41,7 +41,7 @@ struct Verify: AsyncParsableCommand {
                 try SignedTreeHead(String(decoding: LedgerVerbFailure.read($0), as: UTF8.self))
             }
             let trusted = try keys.map(LedgerVerbFailure.key)
-            let configuration = try await ledger.openMigrated(Logger(label: "rollbook.verify"))
+            let configuration = try await ledger.openMade(Logger(label: "rollbook.verify"))
             let pool = PostgresPool(configuration.asLedgerService)
             let started = ContinuousClock.now
             let report = try await LedgerVerifier(store: PostgresEventStore(pool: pool)).verify(

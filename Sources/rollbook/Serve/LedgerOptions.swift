@@ -51,12 +51,36 @@ struct LedgerOptions: ParsableArguments {
         return (running.configuration.database("rollbook"), cluster)
     }
 
+    /// Opens the way to a ledger for who only looks at it, of whichever version.
+    ///
+    /// - Throws: ``ServeFailure`` if there is none.
+    func openMade(_ logger: Logger) async throws -> PostgresConfiguration {
+        let (configuration, _) = try await open(logger)
+        let connection = try await PostgresConnection.connect(configuration)
+        let isMade: Bool
+        do {
+            isMade = try await connection.query("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'ledger')")
+                .single().get(0)
+        } catch {
+            await connection.close()
+            throw error
+        }
+        await connection.close()
+        guard isMade else {
+            let place = embedded ? "--embedded --data \(data)" : "--database …"
+            throw ServeFailure(
+                "there is no ledger there yet: look whether you meant another place, or make one with "
+                    + "`rollbook migrate \(place)` or `rollbook serve`")
+        }
+        return configuration
+    }
+
     /// Opens the way to a ledger whose schema is the one that this program knows.
     ///
     /// Nothing is changed: an instance of another version may be at work there.
     /// - Throws: ``ServeFailure`` if the schema is behind; `MigrationRefusal` if it is ahead, or another one.
     func openMigrated(_ logger: Logger) async throws -> PostgresConfiguration {
-        let (configuration, _) = try await open(logger)
+        let configuration = try await openMade(logger)
         let pending = try await Migrator(folder: DataDirectory.migrations(migrations)).status(configuration).pending
         if let first = pending.first {
             throw ServeFailure(

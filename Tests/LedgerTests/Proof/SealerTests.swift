@@ -229,6 +229,10 @@ import Transparency
             #expect(try await ledger.sealer(key: last).seal() == 2)
             // A key is not announced by itself.
             await #expect(throws: SigningFailure.self) { try await announce(last, last) }
+            // Nor does one come back: its chain would lead on to those that it announced.
+            for old in [ledger.key, next] {
+                await #expect(throws: SigningFailure.self) { try await announce(old, last) }
+            }
             // Who trusts the first key follows to the last; who trusts the last knows nothing of the first.
             #expect(try await ledger.verify(against: [try await ledger.head()]).findings == [])
             let stranger = try await LedgerVerifier(store: ledger.store).verify(trusting: [last.verifier])

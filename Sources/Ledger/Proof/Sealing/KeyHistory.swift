@@ -74,6 +74,11 @@ public struct KeyHistory: Sendable {
         return chain
     }
 
+    /// Whether `key` was announced, or has announced another one.
+    private func names(_ key: VerifierKey) -> Bool {
+        entries.contains { $0.announcement.next == key || $0.announcement.isSigned(by: key) }
+    }
+
     /// Announces `next` in the log, signed by the key before; says where it stands.
     ///
     /// - Throws: ``SigningFailure`` if `current` is not the log's key now, or has another name, or if `next` is that
@@ -101,7 +106,8 @@ public struct KeyHistory: Sendable {
         if let last = chain.keys.last, last != current.verifier {
             throw SigningFailure("the log's key is \(last) now, not \(current.verifier)")
         }
-        guard !chain.keys.contains(next) else {
+        // Also one from before the last tree head: a chain cannot come back to where it was.
+        guard !chain.keys.contains(next), !history.names(next) else {
             throw SigningFailure("\(next) is the log's key, or has been: make a new one with `rollbook keygen`")
         }
         let note = try await current.signed(KeyAnnouncement.text(next))
