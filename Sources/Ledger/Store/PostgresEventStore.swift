@@ -37,7 +37,8 @@ public struct PostgresEventStore: EventStore, Service {
 
     /// What a follower found, and ended, that had read more than the log has now, or something else; `nil` if none did.
     ///
-    /// An instance that has seen this shows and decides what the log does not have: it is to be started again.
+    /// Controllers begin anew, but whoever else read the log here may still show what it does not have: the instance is to be
+    /// started again.
     public var whyCut: String? { cut.why }
 
     /// The first answer to a command, once that is durable.
