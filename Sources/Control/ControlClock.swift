@@ -33,7 +33,8 @@ public struct SystemControlClock: ControlClock {
 
     /// Sleeps on the monotonic clock; a step of the wall clock is noticed by whoever looks at ``now()`` afterwards.
     public func sleep(until deadline: Instant) async throws {
-        // This is where waiting is made, for all who have a clock given to them. A day at a time: the machine's timers count nanoseconds, and end with the year 2262.
+        // The one place where waiting takes real time, for all who are given a clock. A day at a time: the machine's
+        // timers count nanoseconds, and end with the year 2262.
         while case let wait = deadline.since(now()), wait > .zero {
             try await Task.sleep(for: min(wait, .seconds(86_400)))
         }

@@ -28,7 +28,7 @@ public struct PartitionKeeper: Service {
                 do {
                     let isLate = try await self.keep().isLate
                     failures = 0
-                    // Nothing tells of room that runs out, nor of a lock that is free again: it is looked for now and then.
+                    // Nobody tells of room that runs out, nor of a lock that is free again.
                     try await Task.sleep(for: isLate ? Self.lateInterval : Self.interval)
                 } catch {
                     if Task.isCancelled { return }
