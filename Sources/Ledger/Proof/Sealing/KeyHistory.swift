@@ -81,8 +81,8 @@ public struct KeyHistory: Sendable {
 
     /// Announces `next` in the log, signed by the key before; says where it stands.
     ///
-    /// - Throws: ``SigningFailure`` if `current` is not the log's key now, or has another name, or if `next` is that
-    ///   key already, or was since the last tree head; ``SealHalt`` if the log's key cannot be told; `EventStoreFailure`, `PostgresError`.
+    /// - Throws: ``SigningFailure`` if `current` is not the log's key now, or has another name, or if `next` is that key
+    ///   already, or ever was; ``SealHalt`` if the log's key cannot be told; `EventStoreFailure`, `PostgresError`.
     @discardableResult
     public static func announce(
         _ next: VerifierKey, signedBy current: any LogSigner, in store: PostgresEventStore, id: Identifier, at: Instant,
