@@ -46,9 +46,10 @@ final class ArchiveWriter {
 
     /// Has a file, its name, and that of its folder on disk: also one that was not written here.
     static func makeDurable(_ path: String) throws {
-        let folder = ((path as NSString).standardizingPath as NSString).deletingLastPathComponent
-        let place = folder.isEmpty ? "." : folder
-        for path in [path, place, place + "/.."] { try sync(path) }
+        try sync(path)
+        for name in [path, URL(fileURLWithPath: path).deletingLastPathComponent().path] {
+            if let problem = DurableFolder.sync(of: name) { throw ArchiveFailure(problem) }
+        }
     }
 
     private static func sync(_ path: String) throws {

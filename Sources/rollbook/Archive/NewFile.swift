@@ -1,4 +1,5 @@
 import Foundation
+import Ledger
 
 /// A file that was not there before: for its owner alone, and under its name only once it is whole and on disk.
 ///
@@ -52,12 +53,7 @@ struct NewFile {
         {
             throw LedgerVerbFailure("cannot make \(name): \(Self.reason())", Exit.refused)
         }
-        let folder = URL(fileURLWithPath: name).deletingLastPathComponent().path
-        let directory = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        defer { if directory >= 0 { close(directory) } }
-        guard directory >= 0, fsync(directory) == 0 else {
-            throw LedgerVerbFailure("cannot flush the folder \(folder): \(Self.reason())", Exit.refused)
-        }
+        if let problem = DurableFolder.sync(of: name) { throw LedgerVerbFailure(problem, Exit.refused) }
     }
 
     /// Removes what was written.

@@ -1,4 +1,5 @@
 import Foundation
+import Ledger
 
 /// What tells the platform in one data directory from all others, wherever the directory is moved to.
 enum PlatformIdentity {
@@ -40,10 +41,6 @@ enum PlatformIdentity {
             throw ServeFailure("cannot make \(path): \(String(cString: strerror(errno)))")
         }
         // The ledger will remember the identity: so the name has to outlive a power cut as well as the file.
-        let directory = open(URL(fileURLWithPath: path).deletingLastPathComponent().path, O_RDONLY | O_CLOEXEC)
-        defer { close(directory) }
-        guard directory >= 0, fsync(directory) == 0 else {
-            throw ServeFailure("cannot flush the directory of \(path): \(String(cString: strerror(errno)))")
-        }
+        if let problem = DurableFolder.sync(of: path) { throw ServeFailure(problem) }
     }
 }

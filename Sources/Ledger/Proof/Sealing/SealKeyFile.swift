@@ -48,14 +48,8 @@ public enum SealKeyFile {
         try file.synchronize()
     }
 
-    /// Has the names in a file's folder on disk: without that, a power cut may take a new name, or bring an old file back.
     fileprivate static func syncFolder(of path: String) throws {
-        let folder = URL(fileURLWithPath: path).deletingLastPathComponent().path
-        let descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        defer { if descriptor >= 0 { close(descriptor) } }
-        guard descriptor >= 0, fsync(descriptor) == 0 else {
-            throw SigningFailure("cannot flush the folder \(folder): \(reason())")
-        }
+        if let problem = DurableFolder.sync(of: path) { throw SigningFailure(problem) }
     }
 
     fileprivate static func reason() -> String { String(cString: strerror(errno)) }
