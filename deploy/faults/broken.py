@@ -22,6 +22,14 @@ def output(arguments, patience=120, **options):
     return answer.returncode, answer.stdout
 
 
+def reap(process, seconds=20, words=None):
+    """Waits for the end of a process that was killed, or told to end; one that stays is broken."""
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired as late:
+        raise Broken(f"{words or f'process {process.pid}, which was killed,'} is still there after {seconds} s") from late
+
+
 def until(seconds, fact, give_up=lambda: False, pause=0.005):
     """Whether `fact` came true within `seconds`, and before there was reason to give up."""
     deadline = time.monotonic() + seconds

@@ -3,7 +3,7 @@
 import signal
 import subprocess
 
-from broken import Broken, until
+from broken import Broken, reap, until
 
 
 class Instance:
@@ -39,7 +39,7 @@ class Instance:
     def kill(self):
         if self.process is not None:
             self.process.kill()
-            self.process.wait()
+            reap(self.process)
         self.news()
         # Nobody is left who would send them again.
         self.unknown = {}
@@ -159,3 +159,9 @@ class Instances:
         for instance in self.all:
             if kind in (None, instance.kind):
                 instance.kill()
+
+
+def tell(group, log, words):
+    """The common end of a scenario's line."""
+    return (f"{words}; {len(log.events)} events, {group.total('made')} appends acknowledged, {group.total('unknown')} "
+            f"times unknown, {group.total('repeat')} recognised as repeats, {group.total('none')} refused")

@@ -1,4 +1,4 @@
-"""Stands between instances and the server, and cuts connections where it hurts: after the commit, before the reply."""
+"""Stands between instances and the server, and hurts: cuts after the commit, before the reply; or halts before the end."""
 
 import os
 import socket
@@ -8,6 +8,13 @@ import threading
 
 class Cut(Exception):
     """The connection is to end here."""
+
+
+class Halt:
+    """A call whose last message, the Sync that ends it, comes late: as from a client that stopped while it sent."""
+
+    def __init__(self):
+        self.is_reached, self.may_end = threading.Event(), threading.Event()
 
 
 class Proxy:
@@ -29,6 +36,8 @@ class Proxy:
         self.withheld = self.dropped = self.errors = 0
         # Those of the first kind where everything was appended.
         self.appended = 0
+        # What the next call that appends comes to.
+        self.next = None
         self.listener = socket.socket(socket.AF_UNIX)
         path = folder / ".s.PGSQL.5432"
         self.listener.bind(str(path))
@@ -54,9 +63,18 @@ class Proxy:
                 continue
             Conversation(self, client, server).begin()
 
-    def decide(self):
-        """What is to become of a call that appends: None, "withhold" its reply, or "drop" it."""
+    def halt(self):
+        """Lets the next call that appends come without its end; what is said of it then."""
         with self.lock:
+            self.next = Halt()
+            return self.next
+
+    def decide(self):
+        """What is to become of a call that appends: None, "withhold" its reply, "drop" it, or a halt."""
+        with self.lock:
+            if self.next:
+                halt, self.next = self.next, None
+                return halt
             if not self.is_armed:
                 return None
             dice = self.rng.random()
@@ -126,6 +144,12 @@ class Conversation:
             if kind != b"X":
                 with self.lock:
                     self.pending.append(fate)
+            if isinstance(fate, Halt):
+                # All but the Sync, which has no content.
+                self.server.sendall(held[:-5])
+                held = held[-5:]
+                fate.is_reached.set()
+                fate.may_end.wait(60)
             self.server.sendall(held)
             call, held = False, b""
 

@@ -1,14 +1,14 @@
 """Who reads the log for long, while the log goes on into its next partitions."""
 
-import subprocess
 import time
 
-from broken import Broken, until
+from broken import Broken
 from checks import check, longest_append
 from instances import Instances
 from places import short_place
 from server import create_database, now
 from service import Service
+from session import Session
 
 # As Tests/TestKit/SmallPartitions.swift does it: those that the migration made are empty, and make room.
 SMALLER = """
@@ -28,29 +28,6 @@ SMALLER = """
         perform ledger.roll_over();
     end $$
 """
-
-
-class Reader:
-    """A session whose transaction stays open; it sees the log as it was."""
-
-    def __init__(self, server, database):
-        self.process = subprocess.Popen(
-            [server.bin / "psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", server.address(database)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-    def ask(self, sql):
-        """The one row that the statements answer."""
-        print(sql, file=self.process.stdin, flush=True)
-        return self.process.stdout.readline().strip()
-
-    def end(self):
-        self.process.stdin.close()
-        self.process.wait(10)
-
-    def give_up(self):
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
 
 
 def open_reader(run):
@@ -73,7 +50,8 @@ def open_reader(run):
         return [int(value) for value in server.ask(
             "select count(*), (select end_position from ledger.current_range) from ledger.event_partition", database)[0]]
 
-    reader = Reader(server, database)
+    # A transaction that stays open; it sees the log as it was.
+    reader = Session(server, database)
     run.ending.callback(reader.give_up)
     seen = reader.ask("begin isolation level repeatable read; select count(*) from ledger.event;")
     opened, began, (made, place), switches = now(), time.monotonic(), partitions(), []

@@ -3,15 +3,17 @@
 import time
 
 from broken import Broken, until
-from checks import check, longest_append
+from checks import check
 from disk import SmallDisk
-from instances import Instances
+from halted import stopped_instance
+from instances import Instances, tell
 from places import short_place
 from proxy import Proxy
 from reader import open_reader
 from recovery import promoted_replica, restored_backup
 from server import Server, create_database, now
 from serving import idle_serve, killed_controller
+from woken import stopped_controller
 
 
 def instances(run, database, server=None, folder=None):
@@ -19,12 +21,6 @@ def instances(run, database, server=None, folder=None):
     group = Instances(folder or run.folder, (server or run.server).address(database), run.rng)
     run.ending.callback(group.kill)
     return group
-
-
-def tell(group, log, words):
-    """The common end of a scenario's line."""
-    return (f"{words}; {len(log.events)} events, {group.total('made')} appends acknowledged, {group.total('unknown')} "
-            f"times unknown, {group.total('repeat')} recognised as repeats, {group.total('none')} refused")
 
 
 def killed_and_cut(run):
@@ -107,42 +103,6 @@ def reply_lost(run):
     log = check(run.server, database, group)
     return tell(group, log, f"4 writers, {proxy.withheld} replies withheld after the commit, {proxy.dropped} calls "
                 f"dropped; repeats without an expected version {kinds['any']}, with one {kinds['expected']}")
-
-
-def stopped_instance(run):
-    """Instances are stopped with SIGSTOP at random moments; others must get on, and a stale lease must not."""
-    database = create_database(run.server, "halted")
-    group = instances(run, database)
-    arguments = ("--lease", "chaos", "--callers", 12, "--padding", 4000)
-    stoppable = group.add("writer", 3, *arguments, "--rest", 2, prefix="writer-halted")
-    others = group.add("writer", 2, "--lease", "chaos", "--rest", 5, prefix="writer-other")
-    group.add("follower", 1)
-    group.wait_for_appends()
-    stops, slowest = run.long(200, 15), 0
-    for number in range(stops):
-        time.sleep(run.rng.uniform(0, 0.2))
-        victim = run.rng.choice(stoppable)
-        victim.check_alive()
-        victim.stop()
-        moment = now()
-        for other in others:
-            line = until(5, lambda other=other: other.made_since(moment))
-            if not line:
-                raise Broken(f"stop {number + 1} of {victim.name}: {other.name} got nothing acknowledged within 5 s")
-            slowest = max(slowest, int(line[8]) - moment)
-        # Long enough, now and then, for the lease to be taken over.
-        time.sleep(run.rng.choice((0, 0.05, 0.3)))
-        victim.go_on()
-    group.wait_for_outcomes()
-    group.wait_for_appends()
-    longest = max(longest_append(other) for other in others)
-    if not group.total("fenced"):
-        raise Broken("no append was refused under a lease that another had taken: the fence was not tried")
-    log = check(run.server, database, group)
-    ended = sum(w.errors.read_text().count("held by somebody who did not go on") for w in group.writers)
-    return tell(group, log, f"{stops} stops of 3 writers; another's append took {slowest / 1e6:.3f} s at the most "
-                f"after a stop, {longest / 1e6:.3f} s from its first attempt, and none was refused for a stop; "
-                f"{ended} holders of the lock ended, {group.total('fenced')} appends fenced")
 
 
 def replica_missing(run):
@@ -261,5 +221,5 @@ SCENARIOS = {
     "killed-and-cut": killed_and_cut, "stopped-server": stopped_server, "reply-lost": reply_lost,
     "stopped-instance": stopped_instance, "replica-missing": replica_missing, "full-disk": full_disk,
     "promoted-replica": promoted_replica, "restored-backup": restored_backup, "killed-controller": killed_controller,
-    "idle-serve": idle_serve, "open-reader": open_reader,
+    "stopped-controller": stopped_controller, "idle-serve": idle_serve, "open-reader": open_reader,
 }

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 
-from broken import Broken, output, until
+from broken import Broken, output, reap, until
 
 SETTINGS = {
     "listen_addresses": "", "unix_socket_permissions": "0700", "max_connections": "200", "shared_buffers": "128MB",
@@ -108,7 +108,7 @@ class Server:
                 self.process.wait(60)
             except subprocess.TimeoutExpired as late:
                 self.process.kill()
-                self.process.wait()
+                reap(self.process)
                 raise Broken(f"the server did not stop ({mode}) within 60 s; {self.log}") from late
 
     def kill(self):
@@ -117,14 +117,17 @@ class Server:
         self.process.send_signal(signal.SIGSTOP)
         children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         killed = set()
+        deadline = time.monotonic() + 20
         while left := [int(pid) for pid in children.read_text().split() if not is_zombie(pid)]:
+            if time.monotonic() > deadline:
+                raise Broken(f"the server's processes {left}, which were killed, are still there after 20 s")
             for pid in left:
                 os.kill(pid, signal.SIGKILL)
             killed.update(left)
         # Of what it shared in memory, this piece is nobody's now.
         key = (self.data / "postmaster.pid").read_text().split("\n")[6].split()
         self.process.kill()
-        self.process.wait()
+        reap(self.process)
         output(["ipcrm", "-m", key[1]])
         return len(killed) + 1
 

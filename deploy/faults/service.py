@@ -9,7 +9,7 @@ import subprocess
 import urllib.error
 import urllib.request
 
-from broken import Broken, output, until
+from broken import Broken, output, reap, until
 
 
 class Service:
@@ -18,11 +18,11 @@ class Service:
     Without `has_prometheus` none is started: what is measured is asked of whoever the manifests name.
     """
 
-    def __init__(self, run, data, name="serve", traffic=None, has_prometheus=True):
+    def __init__(self, run, data, name="serve", beside=None, has_prometheus=True):
         self.data, self.name, self.log = data, name, run.folder / f"{name}.log"
         self.port = free_port(20000)
-        self.traffic = traffic or free_port(21000)
-        self.prometheus = free_port(22000) if has_prometheus else 0
+        self.traffic = beside.traffic if beside else free_port(21000)
+        self.prometheus = beside.prometheus if beside else free_port(22000) if has_prometheus else 0
         self.process = None
 
     def start(self, address, *arguments):
@@ -97,11 +97,13 @@ class Service:
 
     def kill(self):
         self.process.kill()
-        self.process.wait()
+        reap(self.process)
 
     def stop(self):
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
+            # One that a scenario has stopped could not hear it.
+            self.process.send_signal(signal.SIGCONT)
             try:
                 self.process.wait(30)
             except subprocess.TimeoutExpired:

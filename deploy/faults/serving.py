@@ -22,7 +22,7 @@ def killed_controller(run):
     address = run.server.address(database)
     data = short_place(run) / "serve"
     first = Service(run, data, "first", has_prometheus=False)
-    second = Service(run, data, "second", traffic=first.traffic, has_prometheus=False)
+    second = Service(run, data, "second", beside=first)
     for service in (first, second):
         run.ending.callback(service.end)
     first.start(address, "--standby")
@@ -34,13 +34,11 @@ def killed_controller(run):
     shop = Shop(run, [step for w in weights for step in (f"setWeight: {w}", "pause: { duration: 1s }")])
     shop.apply(first)
     shop.wait_for_end(first, 60)
-    # What only one may do at a time, besides controlling rollouts: by the leases that were ever taken.
-    everything = {row[0] for row in run.server.ask(
-        "select name from ledger.lease where name = 'sealer' or name like 'projection/%'", database)}
+    everything = single_leases(run.server, database)
     kills, gaps = run.long(10, 1), []
     for number in range(kills):
         # Also after the one that was killed has come back, and has got its share.
-        if not until(20, lambda: shared(first, second) == (64, everything)):
+        if not until(20, lambda: together(first, second) == (64, everything)):
             raise Broken(f"the two do not share 64 and {everything}: {first.duties()}, {second.duties()}")
         steering, standing = (first, second) if first.duties()[0] else (second, first)
         begin_or_go_on(shop, standing, len(weights))
@@ -61,7 +59,13 @@ def killed_controller(run):
             f"{shop.releases} releases, {actions} steps, weights and measurements, each once")
 
 
-def shared(*services):
+def single_leases(server, database):
+    """What only one may do at a time, besides controlling rollouts: by the leases that were ever taken."""
+    return {row[0] for row in server.ask(
+        "select name from ledger.lease where name = 'sealer' or name like 'projection/%'", database)}
+
+
+def together(*services):
     """What these have together: shards of rollouts, and what only one may do at a time."""
     duties = [service.duties() for service in services]
     return sum(shards for shards, _ in duties), set().union(*(leases for _, leases in duties))

@@ -45,7 +45,7 @@ spec:
       interval: 1s
       successCondition: result[0] <= 0.01
       provider:
-        prometheus: { address: "http://127.0.0.1:METRICS", query: errors }
+        prometheus: { address: "ADDRESS", query: QUERY }
 ---
 apiVersion: v1
 kind: Service
@@ -99,11 +99,17 @@ class Metrics:
 
 
 class Shop:
-    """The shop's releases, each with the same steps, given as lines of the manifest without their indent."""
+    """The shop's releases, each with the same steps, given as lines of the manifest without their indent.
 
-    def __init__(self, run, steps):
-        self.metrics = Metrics()
-        run.ending.callback(self.metrics.close)
+    Errors are asked of the Prometheus at `address`; without one, of who has seen none.
+    """
+
+    def __init__(self, run, steps, address=None, query="errors"):
+        if address is None:
+            metrics = Metrics()
+            run.ending.callback(metrics.close)
+            address = f"http://127.0.0.1:{metrics.port}"
+        self.address, self.query = address, json.dumps(query)
         self.file = run.folder / "shop.yaml"
         self.steps = steps
         self.releases = 0
@@ -113,7 +119,7 @@ class Shop:
         self.releases += 1
         steps = "\n".join(f"        - {step}" for step in self.steps)
         self.file.write_text(MANIFEST.replace("TAG", str(self.releases)).replace("STEPS", steps)
-                             .replace("METRICS", str(self.metrics.port)))
+                             .replace("ADDRESS", self.address).replace("QUERY", self.query))
         service.order("apply", "-f", self.file)
 
     def events(self, service):
