@@ -108,6 +108,8 @@ class Soak:
         self.stop_hits = collections.Counter()
         self.disturbances = []
         self.broken = []
+        # Nothing was begun yet that would have to be cleared.
+        self.is_clear = self.is_new = True
 
     # Starting and stopping
 
@@ -138,13 +140,29 @@ class Soak:
                 child.wait(patience)
             except subprocess.TimeoutExpired:
                 child.kill()
-                child.wait()
+                self.reap(child)
+
+    @staticmethod
+    def reap(child, patience=30):
+        """Waits for the end of a child that was killed, or has no more to do."""
+        try:
+            child.wait(patience)
+        except subprocess.TimeoutExpired as late:
+            raise Broken(f"{child.args[:3]} is still there after {patience} s") from late
+
+    @staticmethod
+    def call(command, patience=120, **options):
+        """Runs a program to its end, which has to come."""
+        try:
+            return subprocess.run(command, timeout=patience, check=False, **options)
+        except subprocess.TimeoutExpired as late:
+            raise Broken(f"{' '.join(command[:3])} did not end within {patience} s: {late.output}") from late
 
     def end(self):
         """Stops everything; what of it is still there afterwards."""
         self.stop(self.generator)
         self.stop(self.server)
-        subprocess.run(["rollbook", "down", "--data", str(DATA)], env=self.environment, check=False)
+        self.call(["rollbook", "down", "--data", str(DATA)], env=self.environment)
         deadline = time.monotonic() + 20
         left = self.processes()
         while left and time.monotonic() < deadline:
@@ -184,7 +202,7 @@ class Soak:
         command = [str(path) if path.exists() else program, *arguments]
         if os.geteuid() == 0:
             command = ["runuser", "-u", data.owner(), "--", *command]
-        return subprocess.run(command, check=False, capture_output=True, text=True, cwd="/")
+        return self.call(command, capture_output=True, text=True, cwd="/")
 
     def last_position(self):
         """The log's last position, from the database itself: nobody serves the log right after a kill."""
@@ -270,7 +288,7 @@ class Soak:
 
     def kill(self):
         self.server.kill()
-        self.server.wait()
+        self.reap(self.server)
         last = self.last_position()
         self.serve()
         return last
@@ -334,7 +352,7 @@ class Soak:
         started = None
         for place, (how, wanted) in enumerate(plan):
             self.disturb(how, wanted, place == 0)
-        client.wait(30)
+        self.reap(client)
         started = self.wait("the release has started", 20, lambda: next(
             (e for e in self.log if e["position"] > before and kind(e) == "release-started"), None))
         release = started["correlation"]
@@ -543,14 +561,16 @@ class Soak:
             if self.processes():
                 raise SystemExit(f"something runs below {DATA}; end it with: rollbook down --data {DATA}")
             shutil.rmtree(WORK)
+        self.is_clear = self.is_new = False
         WORK.mkdir(parents=True)
         self.manifest()
         started = time.time()
         say(f"Rollbook serves on {self.address} (seed {self.options.seed}, everything below .rollbook/soak)")
-        left = None
         try:
             self.serve()
-            subprocess.run(["rollbook", "apply", "-f", str(WORK / "manifest.yaml")], env=self.environment, check=True)
+            applied = self.call(["rollbook", "apply", "-f", str(WORK / "manifest.yaml")], env=self.environment)
+            if applied.returncode != 0:
+                raise Broken(f"the manifest cannot be applied: rollbook apply ended with {applied.returncode}")
             self.wait("the first release has ended", 60, lambda: any(kind(e) == "completed" for e in self.log))
             self.generator = self.start(
                 ["payments-api", "load", "--url", f"http://127.0.0.1:{self.traffic}/", "--host", HOST, "--rate",
@@ -561,14 +581,25 @@ class Soak:
             self.broken.append(str(broken))
             self.keep_evidence()
         finally:
-            say("Stopping everything")
+            self.clear()
+        return self.tell(started)
+
+    def clear(self):
+        """Stops everything, once; what stays is told, and ended."""
+        if self.is_clear:
+            return
+        say("Stopping everything")
+        try:
             left = self.end()
+        except Broken as broken:
+            self.broken.append(str(broken))
+            left = self.processes()
         if left:
             self.broken.append(f"still running after `rollbook down`: {left}")
             # Seen and told; what we have brought about must not stay.
             for pid, _ in left:
                 os.kill(pid, signal.SIGKILL)
-        return self.tell(started)
+        self.is_clear = True
 
     def keep_evidence(self):
         """What nginx, the platform and the log say now, while they still run."""
@@ -638,12 +669,22 @@ def main():
         options.stops = 1 if options.quick else 0 if options.types else 10
 
     def interrupted(*_):
+        # Once is enough: what is cleared up then must not be interrupted in its turn.
+        for word in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(word, lambda *_: None)
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupted)
+    # A shell that runs us beside itself has SIGINT ignored.
+    for word in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(word, interrupted)
+    soak = Soak(options)
     try:
-        code = Soak(options).run()
+        code = soak.run()
     except KeyboardInterrupt:
+        # Who ends the run wants no evidence of it; also not what the end itself was interrupted in.
+        if not soak.is_new:
+            soak.clear()
+            shutil.rmtree(WORK, ignore_errors=True)
         code = 130
     sys.exit(code)
 

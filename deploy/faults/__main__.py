@@ -85,6 +85,9 @@ def run_alone(options):
     report = []
     try:
         run_each(options, place, report)
+    except KeyboardInterrupt:
+        shutil.rmtree(WORK, ignore_errors=True)
+        raise
     except Broken as broken:  # The server that all share is at fault.
         report.append({"scenario": "server", "kept": False})
         print(f"NOT KEPT: {broken}", file=sys.stderr)
@@ -132,9 +135,14 @@ def main():
             parser.error(f"there is no scenario {name}: give some of {', '.join(SCENARIOS)}")
 
     def interrupted(*_):
+        # Once is enough: what is cleared up then must not be interrupted in its turn.
+        for word in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(word, lambda *_: None)
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupted)
+    # A shell that runs us beside itself has SIGINT ignored.
+    for word in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(word, interrupted)
     try:
         code = run_all(options)
     except KeyboardInterrupt:
