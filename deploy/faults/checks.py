@@ -134,6 +134,13 @@ def check(server, database, instances, strangers=0, is_served=False):
     return log
 
 
+def check_not_refused(writer, words):
+    """A fact of a writer whose appends the ledger takes or answers."""
+    # To come too late for a version or under a lease is an answer; that the ledger cannot be had is none.
+    if words[0] == "none" and words[2] not in ("conflict", "fenced"):
+        raise Broken(f"event {words[1]}: {writer.name} was refused ({' '.join(words[2:])[:200]})")
+
+
 def longest_append(writer, since=0):
     """How long the slowest append of a writer took that nobody may hold up, in microseconds, with all its repeats.
 
@@ -151,9 +158,7 @@ def longest_append(writer, since=0):
     longest = 0
     for line in writer.journal.read_text().splitlines():
         words = line.split(" ")
-        # To come too late for a version or under a lease is an answer; that the ledger cannot be had is none.
-        if words[0] == "none" and words[2] not in ("conflict", "fenced"):
-            raise Broken(f"event {words[1]}: {writer.name} was refused ({' '.join(words[2:])[:200]})")
+        check_not_refused(writer, words)
         if words[0] == "made" and int(words[6]) >= since:
             took = int(words[8]) - int(words[6])
             longest = max(longest, took)
