@@ -177,10 +177,10 @@ import Testing
     @Test func `another instance's appends are heard of without waiting for the next look`() async throws {
         try await withLedger { near, owner in
             let pool = PostgresPool(owner.asLedgerService, logger: silent)
-            let far = PostgresEventStore(pool: pool, logger: silent)
-            let took = try await withThrowingTaskGroup(of: Void.self) { group in
+            // One that would look by itself only when this test is long over.
+            let far = PostgresEventStore(pool: pool, patience: .seconds(3600), logger: silent)
+            try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask { try await far.run() }
-                let began = ContinuousClock.now
                 var version: Int64 = 0
                 _ = try await near.append(SampleEvents.append(to: "a-1"))
                 for try await batch in far.follow(after: .start, batchSize: 10) {
@@ -189,10 +189,7 @@ import Testing
                     _ = try await near.append(SampleEvents.append(to: "a-1", after: version))
                 }
                 group.cancelAll()
-                return ContinuousClock.now - began
             }
-            // Twelve looks, one a second, would take longer.
-            #expect(took < .seconds(8))
             await pool.close()
         }
     }

@@ -9,7 +9,7 @@ public import ServiceLifecycle
 /// Reads go over a pool, appends over two connections of their own. ``run()`` hears of other instances' appends at once;
 /// without it followers look once a second.
 public struct PostgresEventStore: EventStore, Service {
-    /// How long an idle follower waits before it looks, if nobody says that there is news.
+    /// How long an idle follower waits before it looks, if nobody says that there is news and nothing else was chosen.
     public static let pollInterval = Duration.seconds(1)
 
     /// Where reads go; its connections should be ``Postgres/PostgresConfiguration/asLedgerService``.
@@ -17,11 +17,17 @@ public struct PostgresEventStore: EventStore, Service {
     private let appender: Appender
     private let signal = HeadSignal()
     private let cut = CutSign()
+    private let patience: Duration
     private let logger: Logger
 
     /// Makes a store on a migrated database; connections are opened when needed.
-    public init(pool: PostgresPool, logger: Logger = Logger(label: "ledger")) {
+    ///
+    /// - Parameter patience: How long an idle follower waits before it looks.
+    public init(
+        pool: PostgresPool, patience: Duration = Self.pollInterval, logger: Logger = Logger(label: "ledger")
+    ) {
         self.pool = pool
+        self.patience = patience
         self.logger = logger
         appender = Appender(pool.configuration, signal: signal, logger: logger)
     }
@@ -183,9 +189,9 @@ public struct PostgresEventStore: EventStore, Service {
         }
     }
 
-    /// Returns when there is an event after `place`, or after a second, or when the task is cancelled.
+    /// Returns when there is an event after `place`, when patience is over, or when the task is cancelled.
     func waitForNews(beyond place: GlobalPosition) async {
-        await signal.wait(beyond: place, atMost: Self.pollInterval)
+        await signal.wait(beyond: place, atMost: patience)
     }
 
     /// Events of a stream, read over any connection, also inside a transaction.
