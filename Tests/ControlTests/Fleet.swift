@@ -91,7 +91,7 @@ extension ManualClock {
     func tick(_ holders: [String], _ leases: InMemoryLeases, by step: Duration = .seconds(1)) async throws -> Bool {
         advance(step)
         for _ in 0..<60 {
-            let have = try await eventually(within: .milliseconds(300)) {
+            let have = try await settles(rounds: 30) {
                 let present = try await leases.list(under: "instance/")
                 return Set(present.filter { $0.remaining > .milliseconds(2500) }.map(\.holder)).isSuperset(of: holders)
             }
@@ -222,7 +222,7 @@ struct Fleet {
         _ what: String, _ instances: [Instance], within seconds: Int = 120, _ condition: () async throws -> Bool
     ) async throws {
         for _ in 0..<seconds {
-            if try await eventually(within: .milliseconds(150), condition) { return }
+            if try await settles(condition) { return }
             try await tick(instances)
         }
         let types = try await facts().map(\.wireName)
