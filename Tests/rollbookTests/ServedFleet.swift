@@ -28,8 +28,9 @@ final class ServedFleet: Sendable {
     private let prometheus: HTTPDouble
     private let started = Mutex<[Process]>([])
 
-    private init(_ configuration: PostgresConfiguration) async throws {
-        database = try configuration.libpqText()
+    /// - Parameter login: As whom the instances come; what the test itself looks at, it looks at with `configuration`.
+    private init(_ configuration: PostgresConfiguration, login: PostgresConfiguration) async throws {
+        database = try login.libpqText()
         pool = PostgresPool(configuration)
         store = PostgresEventStore(pool: pool, logger: Self.silent)
         folder = FileManager.default.temporaryDirectory.appending(path: "rbf-\(UUID().uuidString.prefix(8))")
@@ -43,16 +44,35 @@ final class ServedFleet: Sendable {
 
     /// Gives `body` a fleet on an empty database; ends afterwards whatever runs.
     static func with(_ body: (ServedFleet) async throws -> Void) async throws {
-        try await withTemporaryDatabase { configuration in
-            let fleet = try await ServedFleet(configuration)
-            do {
-                try await body(fleet)
-            } catch {
-                try await fleet.end()
-                throw error
-            }
-            try await fleet.end()
+        try await withTemporaryDatabase { try await with($0, login: $0, body) }
+    }
+
+    /// The same on a database that was migrated by somebody else: the instances' login has the service's role, and no more.
+    static func withServiceLogin(_ body: (ServedFleet) async throws -> Void) async throws {
+        try await withTemporaryDatabase { owner in
+            _ = try await Migrator(folder: migrations).migrate(owner)
+            let superuser = try await PostgresConnection.connect(owner)
+            var service = owner
+            let login = "login_\(UUID().uuidString.lowercased().prefix(8))"
+            service.overrides["user"] = login
+            try await superuser.script("CREATE ROLE \(login) LOGIN; GRANT rollbook_service TO \(login)")
+            try await with(owner, login: service, body)
+            try await superuser.script("DROP ROLE \(login)")
+            await superuser.close()
         }
+    }
+
+    private static func with(
+        _ configuration: PostgresConfiguration, login: PostgresConfiguration, _ body: (ServedFleet) async throws -> Void
+    ) async throws {
+        let fleet = try await ServedFleet(configuration, login: login)
+        do {
+            try await body(fleet)
+        } catch {
+            try await fleet.end()
+            throw error
+        }
+        try await fleet.end()
     }
 
     private static let silent = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -146,63 +166,35 @@ final class ServedFleet: Sendable {
             running: running)
     }
 
-    private static let migrations = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-        .deletingLastPathComponent().appending(path: "migrations").path()
+    private static let repository = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent()
+    private static let migrations = repository.appending(path: "migrations").path()
 
     /// Applies the shop, whose canary is measured each second.
     func apply(_ tag: String, by instance: Instance) async throws {
-        let documents = try ManifestReader.documents(yaml: manifest(tag), file: "shop.yaml")
+        let documents = try ManifestReader.documents(yaml: try manifest(tag), file: "shop.yaml")
         let reply: ApplyReply = try await instance.client.post(
             "/api/v1/apply", query: [("cluster", instance.client.cluster)],
             ["apiVersion": "v1", "kind": "List", "items": .array(documents.map(\.value))])
         #expect(reply.applied.contains { $0.kind == "Rollout" })
     }
 
-    private func manifest(_ tag: String) -> String {
+    /// The shop of `deploy/faults`, with an analysis between two steps.
+    private func manifest(_ tag: String) throws -> String {
         let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent()
             .appending(path: "payments-api").path()
-        return """
-            apiVersion: argoproj.io/v1alpha1
-            kind: Rollout
-            metadata: { name: shop }
-            spec:
-              replicas: 1
-              selector: { matchLabels: { app: shop } }
-              template:
-                metadata: { labels: { app: shop } }
-                spec:
-                  terminationGracePeriodSeconds: 2
-                  containers:
-                    - name: app
-                      image: "shop:\(tag)"
-                      command: ["\(program)", "serve"]
-                      ports: [{ containerPort: 8080, name: http }]
-                      readinessProbe: { httpGet: { path: /healthz, port: http }, periodSeconds: 1 }
-              strategy:
-                canary:
-                  canaryService: shop-canary
-                  stableService: shop-stable
-                  trafficRouting: { nginx: { stableIngress: shop } }
-                  steps:
+        let steps = """
                     - setWeight: 20
                     - analysis: { templates: [{ templateName: errors }] }
                     - setWeight: 60
                     - pause: { duration: 1s }
-            ---
-            apiVersion: argoproj.io/v1alpha1
-            kind: AnalysisTemplate
-            metadata: { name: errors }
-            spec:
-              metrics:
-                - name: error-rate
-                  interval: 1s
-                  count: 6
-                  successCondition: result[0] <= 0.01
-                  provider:
-                    prometheus: { address: "http://127.0.0.1:\(prometheus.port)", query: errors }
-            ---
-            \(ShopManifests.services)
             """
+        let text = try String(contentsOf: Self.repository.appending(path: "deploy/faults/shop.yaml"), encoding: .utf8)
+        let manifest = try #require(text.firstRange(of: "apiVersion")).lowerBound
+        return [
+            ("TAG", tag), ("PROGRAM", program), ("CANARY\n", ""), ("COUNT", "      count: 6"), ("STEPS", steps),
+            ("ADDRESS", "http://127.0.0.1:\(prometheus.port)"), ("QUERY", "errors"),
+        ].reduce(String(text[manifest...])) { $0.replacing($1.0, with: $1.1) }
     }
 
     /// Every lease, by whom and for which time in a row it is held.

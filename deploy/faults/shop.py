@@ -3,69 +3,18 @@
 import collections
 import http.server
 import json
+import pathlib
 import threading
 
 from broken import Broken, until
 
 STREAM = "rollout-default/default/shop"
 
-MANIFEST = """
-apiVersion: argoproj.io/v1alpha1
-kind: Rollout
-metadata: { name: shop }
-spec:
-  replicas: 1
-  selector: { matchLabels: { app: shop } }
-  template:
-    metadata: { labels: { app: shop } }
-    spec:
-      terminationGracePeriodSeconds: 2
-      containers:
-        - name: app
-          image: "shop:TAG"
-          command: ["payments-api", "serve"]
-          ports: [{ containerPort: 8080, name: http }]
-          readinessProbe: { httpGet: { path: /healthz, port: http }, periodSeconds: 1 }
-  strategy:
-    canary:
-      canaryService: shop-canary
-      stableService: shop-stable
-      scaleDownDelaySeconds: 1
-      trafficRouting: { nginx: { stableIngress: shop } }
-      analysis: { templates: [{ templateName: errors }] }
-      steps:
-STEPS
----
-apiVersion: argoproj.io/v1alpha1
-kind: AnalysisTemplate
-metadata: { name: errors }
-spec:
-  metrics:
-    - name: error-rate
-      interval: 1s
-      successCondition: result[0] <= 0.01
-      provider:
-        prometheus: { address: "ADDRESS", query: QUERY }
----
-apiVersion: v1
-kind: Service
-metadata: { name: shop-stable }
-spec: { selector: { app: shop }, ports: [{ port: 80, targetPort: 8080 }] }
----
-apiVersion: v1
-kind: Service
-metadata: { name: shop-canary }
-spec: { selector: { app: shop }, ports: [{ port: 80, targetPort: 8080 }] }
----
-apiVersion: networking.k8s.io/v1
-kind: Ingress
-metadata: { name: shop, annotations: { kubernetes.io/ingress.class: nginx } }
-spec:
-  rules:
-    - http:
-        paths:
-          - { path: /, pathType: Prefix, backend: { service: { name: shop-stable, port: { number: 80 } } } }
-"""
+# Of the tests as well.
+MANIFEST = pathlib.Path(__file__).with_name("shop.yaml").read_text(encoding="utf-8")
+# Measured as long as the release lasts.
+CANARY = """      scaleDownDelaySeconds: 1
+      analysis: { templates: [{ templateName: errors }] }"""
 
 
 class Metrics:
@@ -117,9 +66,13 @@ class Shop:
     def apply(self, service):
         """Begins the next release."""
         self.releases += 1
-        steps = "\n".join(f"        - {step}" for step in self.steps)
-        self.file.write_text(MANIFEST.replace("TAG", str(self.releases)).replace("STEPS", steps)
-                             .replace("ADDRESS", self.address).replace("QUERY", self.query))
+        words = {"TAG": self.releases, "PROGRAM": "payments-api", "CANARY": CANARY, "COUNT\n": "",
+                 "STEPS": "\n".join(f"        - {step}" for step in self.steps), "ADDRESS": self.address,
+                 "QUERY": self.query}
+        text = MANIFEST[MANIFEST.index("apiVersion"):]
+        for word, meant in words.items():
+            text = text.replace(word, str(meant))
+        self.file.write_text(text)
         service.order("apply", "-f", self.file)
 
     def events(self, service):
