@@ -3,7 +3,9 @@ internal import Synchronization
 
 /// Where appends stand in line for a lane: what has gathered while the lanes were busy goes in one call.
 ///
-/// A lone append goes at once; there is no timer. A stream is with one lane at a time, and once in a call.
+/// A lone append goes at once. While a call is under way another one begins only for a good many: calls exclude each
+/// other in the server, so that a few are served sooner by the next call than by one more of their own. A stream is with
+/// one lane at a time, and once in a call.
 final class AppendQueue: Sendable {
     typealias Answer = Result<Appended, EventStoreFailure>
 
@@ -18,6 +20,8 @@ final class AppendQueue: Sendable {
         /// Streams that a lane has.
         var taken: Set<StreamName> = []
         var idle: [CheckedContinuation<[Waiting], Never>] = []
+        /// Whether somebody looks after the patience if the call that is under way still is.
+        var isWatched = false
         var load = AppendLoad()
         var isClosed = false
     }
@@ -25,8 +29,17 @@ final class AppendQueue: Sendable {
     /// How many requests, and how many bytes of them, go in one call.
     private static let mostRequests = 256
     private static let mostBytes = 1 << 20
+    /// How many are worth a call while another is under way: with 64 callers a call of 32 each gave 1.4 times the rate of
+    /// calls of what there was.
+    static let leastBeside = 32
 
     private let state = Mutex(State())
+    private let patience: Duration
+
+    /// Makes an empty line.
+    ///
+    /// - Parameter patience: So long a few wait for a call that is under way; a connection may have fallen silent.
+    init(patience: Duration = .milliseconds(100)) { self.patience = patience }
 
     /// How busy it is.
     var load: AppendLoad { state.withLock { $0.load } }
@@ -35,10 +48,40 @@ final class AppendQueue: Sendable {
     func put(_ prepared: PreparedAppend) async -> Answer {
         await withCheckedContinuation { continuation in
             let waiting = Waiting(prepared: prepared, answer: continuation)
-            let (refusal, lane, batch) = state.withLock { state in Self.put(waiting, &state) }
+            let (refusal, lane, batch, unwatched) = state.withLock { state in
+                let (refusal, lane, batch) = Self.put(waiting, &state)
+                return (refusal, lane, batch, Self.watch(&state))
+            }
             if let refusal { return continuation.resume(returning: .failure(refusal)) }
             lane?.resume(returning: batch)
+            if let unwatched { watch(answered: unwatched) }
         }
+    }
+
+    /// Gives those in line to an idle lane if nothing is answered for too long.
+    private func watch(answered: Int64) {
+        Task { [weak self, patience] in
+            try? await Task.sleep(for: patience)
+            self?.look(answered: answered)
+        }
+    }
+
+    private func look(answered: Int64) {
+        let (lane, batch, unwatched) = state.withLock { state in
+            state.isWatched = false
+            let (lane, batch) = Self.wake(&state, leastBeside: state.load.answered == answered ? 1 : Self.leastBeside)
+            return (lane, batch, Self.watch(&state))
+        }
+        lane?.resume(returning: batch)
+        if let unwatched { watch(answered: unwatched) }
+    }
+
+    /// How many were answered so far, if somebody is to look whether more are; nil if nobody waits for a call that is
+    /// under way, or somebody looks already.
+    private static func watch(_ state: inout State) -> Int64? {
+        guard !state.isWatched, !state.line.isEmpty, state.load.inFlight > 0 else { return nil }
+        state.isWatched = true
+        return state.load.answered
     }
 
     /// The next batch, once there is one; empty once the queue is closed.
@@ -135,14 +178,17 @@ final class AppendQueue: Sendable {
     }
 
     /// A batch for an idle lane, if there are both.
-    private static func wake(_ state: inout State) -> (CheckedContinuation<[Waiting], Never>?, [Waiting]) {
+    private static func wake(
+        _ state: inout State, leastBeside least: Int = leastBeside
+    ) -> (CheckedContinuation<[Waiting], Never>?, [Waiting]) {
         guard !state.idle.isEmpty, !state.line.isEmpty else { return (nil, []) }
-        let batch = takeBatch(&state)
+        let batch = takeBatch(&state, leastBeside: least)
         return batch.isEmpty ? (nil, []) : (state.idle.removeLast(), batch)
     }
 
     /// The longest beginning of the line that fits; appends to a stream that a lane has already stay in line.
-    private static func takeBatch(_ state: inout State) -> [Waiting] {
+    private static func takeBatch(_ state: inout State, leastBeside least: Int = leastBeside) -> [Waiting] {
+        guard state.load.inFlight == 0 || state.line.count >= least else { return [] }
         var batch: [Waiting] = []
         var rest: [Waiting] = []
         var bytes = 0

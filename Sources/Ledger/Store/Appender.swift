@@ -3,7 +3,7 @@ internal import Logging
 internal import Postgres
 internal import Synchronization
 
-/// Appends through two lanes, each with a connection of its own: while one commits, the other gathers.
+/// Appends through two lanes, each with a connection of its own: while one commits, the other prepares its call.
 ///
 /// Nothing here is cancelled by a caller's cancellation.
 final class Appender: Sendable {
