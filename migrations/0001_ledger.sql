@@ -355,7 +355,7 @@ create function append(
     out version bigint[],       -- of each request: of its stream after its last event
     out "position" bigint[],    -- of each request: of its last event; without events, the head
     out at timestamptz[],       -- of each request: when it was recorded
-    out reused_on text[]        -- of each request: the stream on which its command id stands for another order, if it does
+    out reused_on text[]        -- of each request: where its command id stands for another order, if it does
 )
 language plpgsql volatile security definer set search_path = ledger, pg_temp as $$
 #variable_conflict use_column
@@ -418,28 +418,20 @@ begin
             raise exception 'ledger.append takes one request for each stream, and no event without one';
         end if;
         with judged as (
-            select r.o, r.expected, own.n, h.base, c.version as receipt_version, c."position" as receipt_position,
-                   c.recorded_at as receipt_at, known."position" as known_position, known.recorded_at as known_at,
+            select r.o, r.command, r.fingerprint, r.expected, own.n, h.base, c.version as receipt_version,
+                   c."position" as receipt_position, c.recorded_at as receipt_at, known."position" as known_position,
+                   known.recorded_at as known_at,
                    case when c.command_id is not null and c.fingerprint is distinct from r.fingerprint then 'reused'
                         when c.command_id is not null or known.n = own.n then 'duplicate'
-                        when r.command is not null
-                             and coalesce(other.is_another, r.fingerprint is distinct from r.first_fingerprint) then 'reused'
+                        when other.is_another then 'reused'
                         when r.lease is not null and not exists (
                              select from lease l where l.name = r.lease and l.epoch = r.lease_epoch) then 'fenced'
                         when r.expected is null or r.expected = h.base then 'appended'
                         else 'conflict'
-                   end as status,
-                   case when c.command_id is not null then r.stream_id
-                        when other.is_another then other.stream_id
-                        else r.first_stream
-                   end as reused_on
-              from (
-                   -- Of orders that arrive at once under one command id, the first is the one that it stands for.
-                   select u.*, first_value(u.fingerprint) over of_command as first_fingerprint,
-                          first_value(u.stream_id) over of_command as first_stream
-                     from unnest(p_stream, p_expected, p_command, p_fingerprint, p_lease, p_lease_epoch) with ordinality
-                          u(stream_id, expected, command, fingerprint, lease, lease_epoch, o)
-                   window of_command as (partition by u.command order by u.o)) r
+                   end as alone,
+                   case when c.command_id is not null then r.stream_id else other.stream_id end as receipt_on
+              from unnest(p_stream, p_expected, p_command, p_fingerprint, p_lease, p_lease_epoch) with ordinality
+                   r(stream_id, expected, command, fingerprint, lease, lease_epoch, o)
              cross join lateral (
                    select count(*) as n
                      from unnest(p_event) e
@@ -475,9 +467,21 @@ begin
                      join event x on x.stream_id = r.stream_id and x.version = r.expected + e.k
                       and x.event_id = e.event_id
                    having count(*) > 0) known on h.base >= r.expected + own.n
+        ), compared as (
+            -- Of orders that arrive at once under one command id, the first that is appended is the one that it stands for.
+            select j.*, case when j.alone <> 'duplicate' and j.o > j.first_o
+                                  and j.fingerprint is distinct from p_fingerprint[j.first_o] then 'reused'
+                             else j.alone
+                        end as status,
+                   case j.alone when 'reused' then j.receipt_on else p_stream[j.first_o] end as reused_on
+              from (
+                   select *, case when command is not null then
+                                  min(o) filter (where alone = 'appended') over (partition by command)
+                             end as first_o
+                     from judged) j
         ), placed as (
             select *, v_head + sum(case status when 'appended' then n else 0 end) over (order by o) as last_position
-              from judged
+              from compared
         )
         select array_agg(status order by o),
                array_agg(base order by o),
