@@ -82,7 +82,7 @@ create table event (
     metadata text not null
 ) partition by range ("position");
 alter table event alter data set compression lz4;
-comment on column event.data is 'Exactly the JSON text that was hashed; event_readable has it as jsonb.';
+comment on column event.data is 'Exactly the JSON text that was hashed; event_readable has it as jsonb, where jsonb can hold it.';
 comment on column event.content_hash is 'SHA-256 of the content, computed by the client before the append.';
 
 create table partition_plan (
@@ -572,10 +572,20 @@ comment on function reset_checkpoint is 'Puts a projection, of this version, at 
 
 -- For people ------------------------------------------------------------------------------------------------------
 
+-- JSON has numbers that jsonb has not, such as 1e400000.
+create function readable(p_text text) returns jsonb
+language plpgsql immutable parallel safe set search_path = ledger, pg_temp as $$
+begin
+    return p_text::jsonb;
+exception when data_exception or program_limit_exceeded then
+    return to_jsonb(p_text);
+end $$;
+comment on function readable is 'JSON text as jsonb; as one text where jsonb cannot hold it.';
+
 create view event_readable as
 select e."position", s.name as stream, e.version, t.name as type, e.occurred_at, e.recorded_at,
        a.subject, a.issuer, a.method, a.on_behalf_of, e.event_id, e.causation, e.correlation, e.epoch,
-       e.data::jsonb as data, e.metadata::jsonb as metadata
+       readable(e.data) as data, readable(e.metadata) as metadata
   from event e
   join stream s using (stream_id)
   join event_type t using (type_id)
@@ -587,7 +597,7 @@ revoke all on all functions in schema ledger from public;
 grant usage on schema ledger to rollbook_service;
 grant select on all tables in schema ledger to rollbook_service;
 revoke select on append_lock from rollbook_service;
-grant execute on function append, append_one, open_streams, open_types, open_actors, prepare_partitions, roll_over,
+grant execute on function readable, append, append_one, open_streams, open_types, open_actors, prepare_partitions, roll_over,
     move_checkpoint, reset_checkpoint to rollbook_service;
 
 reset role;

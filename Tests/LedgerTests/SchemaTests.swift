@@ -59,6 +59,22 @@ import Testing
         }
     }
 
+    @Test func `people are shown what jsonb cannot hold as text`() async throws {
+        try await withLedger { store, owner in
+            let huge = #"{"n": 1e400000}"#
+            var append = SampleEvents.append(2, to: "a-1")
+            append.events[1] = SampleEvents.event(data: huge, metadata: #"{"m":[1e400000]}"#)
+            _ = try await store.append(append)
+            let service = try await PostgresConnection.connect(owner.asLedgerService)
+            let shown = try await service.query(
+                "SELECT data->>'n', data #>> '{}', metadata #>> '{}' FROM ledger.event_readable ORDER BY position")
+            #expect(try shown.map { try $0.get(0, as: String?.self) } == ["0", nil])
+            #expect(try shown.map { try $0.get(1, as: String?.self) } == [#"{"n": 0}"#, huge])
+            #expect(try shown.map { try $0.get(2, as: String?.self) } == ["{}", #"{"m":[1e400000]}"#])
+            await service.close()
+        }
+    }
+
     @Test func `the function refuses a transaction that might not see the head`() async throws {
         try await withLedger { store, owner in
             let service = try await PostgresConnection.connect(owner.asLedgerService)
