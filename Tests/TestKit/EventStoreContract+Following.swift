@@ -39,6 +39,25 @@ extension EventStoreContract {
                     try await group.waitForAll()
                 }
             },
+            EventStoreContract("followers that take no further batch hinder neither another one nor who appends") {
+                store in
+                _ = try await store.append(SampleEvents.append(3, to: "a-1"))
+                // More than a store has connections.
+                var slow: [EventBatches.AsyncIterator] = []
+                for _ in 0..<40 {
+                    var follower = store.follow(after: .start, batchSize: 1).makeAsyncIterator()
+                    try same(try await follower.next()?.map(\.position.value), [1])
+                    slow.append(follower)
+                }
+                for version: Int64 in 3..<60 { _ = try await store.append(SampleEvents.append(to: "a-1", after: version)) }
+                var seen: [Int64] = []
+                for try await batch in store.follow(after: .start, batchSize: 7) {
+                    seen += batch.map(\.position.value)
+                    if seen.last == 60 { break }
+                }
+                try same(seen, Array(1...60))
+                for index in slow.indices { try same(try await slow[index].next()?.map(\.position.value), [2]) }
+            },
             EventStoreContract("following ends without a reason when the task that follows is cancelled") { store in
                 _ = try await store.append(SampleEvents.append(to: "a-1"))
                 try await withThrowingTaskGroup(of: Void.self) { group in
