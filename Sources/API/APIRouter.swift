@@ -18,6 +18,7 @@ public func buildAPI(_ dependencies: APIDependencies) -> Router<APIContext> {
         requests: requests, templates: CommandHandler(store: dependencies.store, mint: dependencies.mint)
     ).add(to: version)
     EventRoutes(store: dependencies.store).add(to: version)
+    StreamRoutes(store: dependencies.store).add(to: version)
     if let proofs = dependencies.proofs { ProofRoutes(proofs: proofs).add(to: version) }
     if let audit = dependencies.audit { AuditRoutes(audit: audit).add(to: version) }
     for place in [version.group("rollouts"), version.group("clusters/:cluster/rollouts")] {

@@ -9,6 +9,8 @@ enum APIProblem: Error {
     case badInput(field: String, value: String?, message: String, fix: String)
     /// There is no such rollout; another one may have been meant.
     case unknownRollout(RolloutName, nearest: String?)
+    /// No stream has that name; another one may have been meant.
+    case unknownStream(StreamName, nearest: String?)
     /// There is no such page.
     case unknownPath(String)
     /// There was no such rollout at that time.
@@ -146,6 +148,12 @@ extension APIProblem {
                 "there is no rollout \"\(name.name)\" in namespace \"\(name.namespace)\"")
             document.nearest = nearest
             document.fix = nearest.map { "did you mean \($0)?" } ?? "`rollbook list rollouts -A` shows all of them"
+            return document
+        case .unknownStream(let stream, let nearest):
+            var document = ProblemDocument(
+                "unknown-stream", 404, "No such stream", "no event of the log stands in a stream \"\(stream)\"")
+            document.nearest = nearest
+            document.fix = nearest.map { "did you mean \($0)?" } ?? "GET /api/v1/events shows events with their streams"
             return document
         case .unknownPath(let path):
             return ProblemDocument("unknown-path", 404, "No such page", "there is nothing at \(path)")

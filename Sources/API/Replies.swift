@@ -91,6 +91,12 @@ public struct HistoryReply: Sendable, Equatable, Codable {
     public var releases: [ReleaseRow]
 }
 
+/// The last events of one rollout.
+public struct HistoryTail: Sendable, Equatable, Codable {
+    /// In the order of the log.
+    public var events: [HistoryEntry]
+}
+
 /// The aborts of one rollout.
 public struct AuditReply: Sendable, Equatable, Codable {
     /// In the order of the log.
@@ -159,6 +165,18 @@ public struct EventPage: Sendable, Equatable, Codable {
     public var next: String?
     /// The log's last position.
     public var head: GlobalPosition
+}
+
+/// A page of one stream.
+public struct StreamEvents: Sendable, Equatable, Codable {
+    /// The stream.
+    public var stream: StreamName
+    /// The version of its last event.
+    public var version: StreamVersion
+    /// In the order that was asked for.
+    public var events: [EventReply]
+    /// Give it as `cursor` for the next page; `nil` on the last one.
+    public var next: String?
 }
 
 extension Response {

@@ -46,8 +46,10 @@ struct RolloutRequests: Sendable {
             }
             return view
         }
-        if let point, try await !dependencies.store.read(name.stream, after: .none, limit: 1).isEmpty {
-            throw APIProblem.notYet(name, point)
+        if let point {
+            let last = try await dependencies.store.read(
+                name.stream, after: .none, through: nil, backwards: true, limit: 1)
+            if try !last.whole().isEmpty { throw APIProblem.notYet(name, point) }
         }
         throw try await unknown(name)
     }
@@ -75,6 +77,13 @@ struct RolloutRequests: Sendable {
     /// All events of the rollout up to `point`.
     func events(_ name: RolloutName, at point: PointInTime? = nil) async throws -> [RecordedEvent] {
         let events = try await dependencies.lookup.events(name, at: point)
+        if events.isEmpty { throw try await unknown(name) }
+        return events
+    }
+
+    /// The last events of the rollout up to `point`, in order.
+    func events(_ name: RolloutName, last count: Int, at point: PointInTime?) async throws -> [RecordedEvent] {
+        let events = try await dependencies.lookup.events(name, last: count, at: point)
         if events.isEmpty { throw try await unknown(name) }
         return events
     }

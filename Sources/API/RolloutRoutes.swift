@@ -18,8 +18,17 @@ struct RolloutRoutes: Sendable {
             return .json(view, headers: .eTag(view.decisionVersion))
         }
         group.get("history") { request, context -> Response in
-            let (from, to) = try Self.span(request)
+            let query = try Query(request, knows: ["from", "to", "last"])
+            let (from, to) = (try query.point("from"), try query.point("to"))
             let name = try requests.name(context)
+            if let last = try query.number("last", in: 1...1000) {
+                let events = try await requests.events(name, last: Int(last), at: to)
+                return .json(
+                    HistoryTail(
+                        events: try events.filter { Self.isAfter(from, $0) }.map {
+                            HistoryEntry($0, try RolloutDecider.decode($0))
+                        }))
+            }
             var history = ReleaseHistory()
             var entries: [HistoryEntry] = []
             for recorded in try await requests.events(name, at: to) {

@@ -105,8 +105,9 @@ extension RolloutControl {
         do {
             return try await patiently { () async -> Result<Instant?, Failure> in
                 do throws(EventStoreFailure) {
-                    let last = try await store.read(name.stream, after: StreamVersion(version.value - 1), limit: 1)
-                    return .success(last.first?.recordedAt)
+                    let last = try await store.read(
+                        name.stream, after: StreamVersion(version.value - 1), through: nil, backwards: false, limit: 1)
+                    return .success(try last.whole().first?.recordedAt)
                 } catch { return .failure(.store(error)) }
             }
         } catch {

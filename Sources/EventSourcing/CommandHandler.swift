@@ -98,15 +98,19 @@ public actor CommandHandler<D: StreamDecider> {
         let begun = era
         var (version, state) = kept[stream] ?? (.none, D.initial)
         while true {
+            let page: StreamPage
             let batch: [RecordedEvent]
-            do { batch = try await store.read(stream, after: version, limit: 1000) } catch { throw .store(error) }
+            do throws(EventStoreFailure) {
+                page = try await store.read(stream, after: version, through: nil, backwards: false, limit: 1000)
+                batch = try page.whole()
+            } catch { throw .store(error) }
             for recorded in batch {
                 do {
                     D.evolve(&state, with: try D.decode(recorded))
                 } catch { throw .unreadable(error) }
                 version = recorded.version
             }
-            if batch.count < 1000 { break }
+            if page.end == .complete { break }
         }
         if begun != era { return try await load(stream) }
         keep(stream, version, state)
@@ -185,9 +189,16 @@ public actor CommandHandler<D: StreamDecider> {
     ) async throws(Failure) -> Bool {
         guard !events.isEmpty, version.value >= events.count else { return false }
         do throws(EventStoreFailure) {
-            let there = try await store.read(
-                stream, after: StreamVersion(version.value - Int64(events.count)), limit: events.count)
-            return there.map(\.event.id) == events.map(\.id)
+            var after = StreamVersion(version.value - Int64(events.count))
+            while true {
+                let there = try await store.read(
+                    stream, after: after, through: version, backwards: false, limit: events.count
+                ).whole()
+                let wanted = events.suffix(Int(version.value - after.value)).prefix(there.count)
+                guard let last = there.last, there.map(\.event.id) == wanted.map(\.id) else { return false }
+                after = last.version
+                if after == version { return true }
+            }
         } catch {
             kept[stream] = nil
             // The order has been carried out, here or elsewhere: nobody is to be told that nothing was recorded.

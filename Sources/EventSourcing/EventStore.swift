@@ -152,13 +152,18 @@ public struct EventFilter: Sendable, Hashable {
 
 /// Reads the log; the second half of the port to it.
 public protocol EventReader: Sendable {
-    /// Events of `stream` with a version above `after`, ascending, at most `limit`.
+    /// Events of `stream` with a version above `after` (and up to `through`, if given); ascending, or descending when
+    /// `backwards`; at most `limit` of them and ``EventsPage/mostBytes``, and none behind one that stands in an archive.
     ///
-    /// - Throws: ``EventStoreFailure``; `.archived` if some of them stand in an archive, `.damaged` if they stand nowhere.
-    func read(_ stream: StreamName, after: StreamVersion, limit: Int) async throws(EventStoreFailure) -> [RecordedEvent]
+    /// A stream that does not exist has no events.
+    /// - Throws: ``EventStoreFailure``; `.damaged` if events are missing that no archive has.
+    func read(
+        _ stream: StreamName, after: StreamVersion, through: StreamVersion?, backwards: Bool, limit: Int
+    ) async throws(EventStoreFailure) -> StreamPage
 
     /// Events of the log with a position above `after` (below `before`, if given) that pass `filter`; ascending, or
-    /// descending when `backwards`; at most `limit`, and none behind one that stands in an archive.
+    /// descending when `backwards`; at most `limit` of them and ``EventsPage/mostBytes``, and none behind one that stands
+    /// in an archive.
     ///
     /// - Throws: ``EventStoreFailure``; `.damaged` if events are missing that no archive has.
     func readAll(
@@ -180,7 +185,8 @@ public protocol EventFollower: Sendable {
     /// archive, or when the log was cut short.
     /// - Parameters:
     ///   - seen: The event at `after`, if it was read: the log is known again by it.
-    ///   - batchSize: How many events a batch has at the most.
+    ///   - batchSize: How many events a batch has at the most; it also has no more bytes than ``EventsPage/mostBytes``,
+    ///     unless it is one event alone.
     func follow(after: GlobalPosition, seen: Identifier?, batchSize: Int) -> EventBatches
 }
 

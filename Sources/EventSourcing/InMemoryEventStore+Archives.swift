@@ -45,32 +45,48 @@ extension InMemoryEventStore {
 }
 
 extension InMemoryEventStore.State {
-    /// What is said of the event at a place in the log; nil if it is there.
-    func words(at place: Int) -> String? { archives.first { $0.gone.contains(Int64(place) + 1) }?.words }
+    /// A page of a stream.
+    func page(
+        of stream: StreamName, after: StreamVersion, through: StreamVersion?, backwards: Bool, limit: Int
+    ) -> StreamPage {
+        var page = PageUnderWay<StreamVersion>(limit)
+        let places = streams[stream, default: []]
+        let first = min(Int(clamping: after.value), places.count)
+        let end = max(first, min(through.map { Int(clamping: $0.value) } ?? .max, places.count))
+        for step in 0..<end - first {
+            guard page.end == nil else { break }
+            let place = places[backwards ? end - 1 - step : first + step]
+            if let archive = archives.first(where: { $0.gone.contains(Int64(place) + 1) }) {
+                page.end = .archived(at: log[place].version, words: archive.words)
+            } else {
+                page.add(log[place])
+            }
+        }
+        return page.ended
+    }
 
     func page(
         after: GlobalPosition, before: GlobalPosition?, filter: EventFilter, backwards: Bool, limit: Int
     ) -> LogPage {
-        guard limit > 0 else { return LogPage(events: [], end: .limit) }
+        var page = PageUnderWay<GlobalPosition>(limit)
         let places = places(from: Int(clamping: after.value), before: before, filter)
         var others = filter
         (others.from, others.until) = (nil, nil)
         let isFiltered = others != EventFilter()
-        var events: [RecordedEvent] = []
         for step in 0..<places.count {
+            guard page.end == nil else { break }
             let place = backwards ? places.upperBound - 1 - step : places.lowerBound + step
             let position = Int64(place) + 1
             let archive = archives.first {
                 isFiltered ? $0.positions.contains(position) : $0.gone.contains(position)
             }
             if let archive {
-                return LogPage(events: events, end: .archived(at: GlobalPosition(position), words: archive.words))
+                page.end = .archived(at: GlobalPosition(position), words: archive.words)
+            } else if others.matches(log[place]) {
+                page.add(log[place])
             }
-            guard others.matches(log[place]) else { continue }
-            events.append(log[place])
-            if events.count == limit { return LogPage(events: events, end: .limit) }
         }
-        return LogPage(events: events, end: .complete)
+        return page.ended
     }
 
     /// The places that are asked for; recorded time never falls, so a bound in time is one of them.
@@ -80,4 +96,32 @@ extension InMemoryEventStore.State {
         if let until = filter.until { end = min(end, log.firstIndex { $0.recordedAt > until } ?? log.count) }
         return first..<max(first, end)
     }
+}
+
+/// A page that events are put on until it is full.
+private struct PageUnderWay<Place: Sendable & Equatable> {
+    private let limit: Int
+    private var events: [RecordedEvent] = []
+    private var bytes = 0
+    /// Why it takes no more; nil as long as it does.
+    var end: EventsPage<Place>.End?
+
+    init(_ limit: Int) {
+        self.limit = limit
+        if limit <= 0 { end = .limit }
+    }
+
+    /// Puts the next event on it, if there is room.
+    mutating func add(_ event: RecordedEvent) {
+        bytes += event.event.textBytes
+        if !events.isEmpty, bytes > EventsPage<Place>.mostBytes {
+            end = .limit
+            return
+        }
+        events.append(event)
+        if events.count == limit { end = .limit }
+    }
+
+    /// What was put on it, and that there is no more unless it said otherwise.
+    var ended: EventsPage<Place> { EventsPage(events: events, end: end ?? .complete) }
 }

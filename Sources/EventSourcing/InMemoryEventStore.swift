@@ -63,14 +63,11 @@ public final class InMemoryEventStore: EventStore {
 
     /// Reads a stream.
     public func read(
-        _ stream: StreamName, after: StreamVersion, limit: Int
-    ) async throws(EventStoreFailure) -> [RecordedEvent] {
-        let (events, words) = state.withLock { state in
-            let places = state.streams[stream, default: []].dropFirst(Int(clamping: after.value)).prefix(max(0, limit))
-            return (places.map { state.log[$0] }, places.compactMap { state.words(at: $0) }.first)
+        _ stream: StreamName, after: StreamVersion, through: StreamVersion?, backwards: Bool, limit: Int
+    ) async throws(EventStoreFailure) -> StreamPage {
+        state.withLock { state in
+            state.page(of: stream, after: after, through: through, backwards: backwards, limit: limit)
         }
-        if let words { throw .archived(words) }
-        return events
     }
 
     /// Reads the log.

@@ -4,6 +4,7 @@ import EventSourcing
 import HTTPTypes
 import Hummingbird
 import HummingbirdTesting
+import TestKit
 import Testing
 
 @Suite struct ActionTests {
@@ -84,6 +85,16 @@ import Testing
             #expect(view.phase == .degraded)
             #expect(view.actualWeight == 0)
             let history: HistoryReply = try await client.ask(Self.shop + "/history")
+            let count = history.events.count
+            for (query, wanted) in [
+                ("last=3", history.events.suffix(3)), ("last=1000", history.events[...]),
+                ("last=2&to=v\(count - 4)", history.events.dropLast(4).suffix(2)),
+                ("last=2&to=\(history.events[5].position)", history.events[4...5]),
+                ("last=9&from=v\(count - 1)", history.events.suffix(2)),
+            ] as [(String, ArraySlice<HistoryEntry>)] {
+                let tail: HistoryTail = try await client.ask(Self.shop + "/history?\(query)")
+                #expect(tail.events == Array(wanted), "\(query)")
+            }
             #expect(history.events.contains { $0.text == "weight 25 applied by nginx after 0.02 s" })
             #expect(history.releases.map(\.outcome) == [.completed, .aborted])
             #expect(history.releases[1].actor.subject == "maria@laptop")

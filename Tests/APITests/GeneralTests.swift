@@ -34,7 +34,10 @@ import Testing
         ("/api/v1/events?stream=%00", "stream"), ("/api/v1/events?type=a.v1%00", "type"),
         ("/api/v1/events/stream?actor=%00", "actor"), ("/api/v1/rollouts/default/shop?at=1&at=2", "at"),
         ("/api/v1/rollouts?namespace=%00", "namespace"), ("/api/v1/rollouts?namespace=A", "namespace"),
-        ("/api/v1/clusters/a%20b/rollouts", "cluster"),
+        ("/api/v1/clusters/a%20b/rollouts", "cluster"), ("/api/v1/streams/a", "path"),
+        ("/api/v1/streams/rollout-a%20b", "path"), ("/api/v1/streams/a-1?through=0", "through"),
+        ("/api/v1/streams/a-1?through=v3", "through"), ("/api/v1/streams/a-1?before=3", "before"),
+        ("/api/v1/streams/a-1?backwards=yes", "backwards"), ("/api/v1/streams/a-1?cursor=-1", "cursor"),
     ]) func `a value that cannot be used is named with what to write`(_ uri: String, _ field: String) async throws {
         try await Harness().run { client in
             let problem: ProblemDocument = try await client.ask(uri, expecting: 400)

@@ -130,11 +130,11 @@ final class FaultyStore: ForwardingEventStore {
     }
 
     func read(
-        _ stream: StreamName, after: StreamVersion, limit: Int
-    ) async throws(EventStoreFailure) -> [RecordedEvent] {
+        _ stream: StreamName, after: StreamVersion, through: StreamVersion?, backwards: Bool, limit: Int
+    ) async throws(EventStoreFailure) -> StreamPage {
         try await admit()
         if damaged.withLock({ $0 == stream }) { throw .damaged("an event is missing") }
-        return try await base.read(stream, after: after, limit: limit)
+        return try await base.read(stream, after: after, through: through, backwards: backwards, limit: limit)
     }
 }
 

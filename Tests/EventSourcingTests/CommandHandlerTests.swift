@@ -43,13 +43,13 @@ private final class ForgetfulStore: ForwardingEventStore {
     }
 
     func read(
-        _ stream: StreamName, after: StreamVersion, limit: Int
-    ) async throws(EventStoreFailure) -> [RecordedEvent] {
+        _ stream: StreamName, after: StreamVersion, through: StreamVersion?, backwards: Bool, limit: Int
+    ) async throws(EventStoreFailure) -> StreamPage {
         if let held = held.withLock({ $0 }) {
             held.begun.raise(to: GlobalPosition(1))
             await held.goOn.wait(beyond: .start)
         }
-        return try await base.read(stream, after: after, limit: limit)
+        return try await base.read(stream, after: after, through: through, backwards: backwards, limit: limit)
     }
 
     private func takes(_ count: borrowing Mutex<Int>) -> Bool {

@@ -37,6 +37,38 @@ import Testing
         }
     }
 
+    @Test func `a page of long events that goes across the index's end has no more bytes than another`() async throws {
+        try await withLedger { store, owner in
+            try await Self.fill(1200, owner)
+            for index in 0..<12 {
+                // What the index has comes to 5 times 1.5 MiB, so that there is little room for what is behind it.
+                if index == 5 {
+                    for projector in Projector.all(store: store, logger: silent) { try await projector.catchUp() }
+                }
+                let event = SampleEvents.event(
+                    by: "writer", data: #"{"text":"\#(String(repeating: "x", count: 3 << 19))"}"#)
+                _ = try await store.append(
+                    Append(
+                        stream: SampleEvents.stream("long-1"), expecting: .exactly(StreamVersion(Int64(index))),
+                        events: [event]))
+            }
+            for backwards in [false, true] {
+                var (versions, last): ([Int64], GlobalPosition?) = ([], nil)
+                while true {
+                    let page = try await store.readAll(
+                        after: backwards ? .start : last ?? .start, before: backwards ? last : nil,
+                        filter: EventFilter(actor: "writer"), backwards: backwards, limit: 100)
+                    #expect(page.events.reduce(0) { $0 + $1.event.textBytes } <= LogPage.mostBytes)
+                    versions += page.events.map(\.version.value)
+                    last = page.events.last?.position ?? last
+                    if page.end == .complete { break }
+                    try #require(!page.events.isEmpty)
+                }
+                #expect(versions == (backwards ? (1...12).reversed() : Array(1...12)))
+            }
+        }
+    }
+
     private func check(_ store: PostgresEventStore) async throws {
         let log = try await store.readAll(
             after: .start, before: nil, filter: EventFilter(), backwards: false, limit: 10_000

@@ -72,9 +72,33 @@ extension AlteredLogContract {
                     try EventStoreContract.same(events, log.whole.filter { $0.stream.description == name })
                 }
             },
+            AlteredLogContract(
+                "a page of a stream goes up to what stands in an archive and says so, whatever its bounds"
+            ) {
+                stage in
+                let log = try await ArchivedLog.made(on: stage)
+                for name in ["inbox-a", "inbox-b", "access-once"] {
+                    for after in [0, 1, 2, 9, 15, 30] as [Int64] {
+                        for through in [nil, 1, 2, 3, 4, 11, 14, 26, 48, 99, .max] as [Int64?] {
+                            for (backwards, limit) in [(false, 1), (false, 1000), (true, 1), (true, 3), (true, 1000)] {
+                                try await log.ask(
+                                    name, after: after, through: through, backwards: backwards, limit: limit)
+                            }
+                        }
+                    }
+                }
+            },
             AlteredLogContract("what comes back is read as before") { stage in
                 let log = try await ArchivedLog.made(on: stage, through: 32)
                 try await stage.bringBack()
+                for backwards in [false, true] {
+                    let stream = SampleEvents.stream("inbox-a")
+                    let wanted = log.whole.filter { $0.stream == stream }
+                    let page = try await stage.store.read(
+                        stream, after: .none, through: StreamVersion(999), backwards: backwards, limit: 1000)
+                    try EventStoreContract.same(
+                        page, StreamPage(events: backwards ? wanted.reversed() : wanted, end: .complete))
+                }
                 for filter in [EventFilter(), EventFilter(streamPrefix: "inbox-")] {
                     let wanted = log.whole.filter { filter.matches($0) }
                     for backwards in [false, true] {

@@ -113,6 +113,37 @@ struct ArchivedLog {
         }
     }
 
+    /// Asks for events of a stream that were there before anything was put away, and demands what the port says.
+    func ask(_ name: String, after: Int64, through: Int64?, backwards: Bool, limit: Int) async throws {
+        let stream = SampleEvents.stream(name)
+        let asked = whole.filter {
+            $0.stream == stream && $0.version.value > after && $0.version.value <= through ?? .max
+        }
+        var wanted = StreamPage(events: [], end: .complete)
+        for event in backwards ? asked.reversed() : asked {
+            if gone.contains(event.position.value) {
+                wanted.end = .archived(at: event.version, words: "")
+                break
+            }
+            wanted.events.append(event)
+            if wanted.events.count == limit {
+                wanted.end = .limit
+                break
+            }
+        }
+        var page = try await stage.store.read(
+            stream, after: StreamVersion(after), through: through.map { StreamVersion($0) }, backwards: backwards,
+            limit: limit)
+        if case .archived(let first, let words) = page.end {
+            try EventStoreContract.expect(!words.isEmpty, "it says where they are")
+            page.end = .archived(at: first, words: "")
+        }
+        let question = "\(name) after \(after), through \(through ?? -1), backwards \(backwards), limit \(limit)"
+        try EventStoreContract.same(page.events.map(\.version), wanted.events.map(\.version), question)
+        try EventStoreContract.same(page.end, wanted.end, question)
+        try EventStoreContract.expect(page.events == wanted.events, "\(question): other events")
+    }
+
     /// The events, and the first position that is in the way.
     private func answer(to question: Question) -> (events: [RecordedEvent], stop: Int64?) {
         var others = question.filter

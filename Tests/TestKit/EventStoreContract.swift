@@ -83,6 +83,27 @@ public enum SampleEvents {
 extension EventReader {
     /// The whole log.
     public func everything() async throws -> [RecordedEvent] {
-        try await readAll(after: .start, before: nil, filter: EventFilter(), backwards: false, limit: 1_000_000).whole()
+        var log: [RecordedEvent] = []
+        while true {
+            let page = try await readAll(
+                after: log.last?.position ?? .start, before: nil, filter: EventFilter(), backwards: false, limit: 1000)
+            log += try page.whole()
+            if page.end == .complete { return log }
+        }
+    }
+
+    /// The events of a stream with a version above `after`, in order, at most `limit`.
+    public func read(
+        _ stream: StreamName, after: StreamVersion, limit: Int
+    ) async throws(EventStoreFailure) -> [RecordedEvent] {
+        var events: [RecordedEvent] = []
+        while events.count < limit {
+            let page = try await read(
+                stream, after: events.last?.version ?? after, through: nil, backwards: false,
+                limit: min(1000, limit - events.count))
+            events += try page.whole()
+            if page.end == .complete { break }
+        }
+        return events
     }
 }

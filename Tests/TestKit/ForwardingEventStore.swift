@@ -32,10 +32,10 @@ extension ForwardingEventStore {
 
     /// Hands on.
     public func read(
-        _ stream: StreamName, after: StreamVersion, limit: Int
-    ) async throws(EventStoreFailure) -> [RecordedEvent] {
+        _ stream: StreamName, after: StreamVersion, through: StreamVersion?, backwards: Bool, limit: Int
+    ) async throws(EventStoreFailure) -> StreamPage {
         try await admit()
-        return try await base.read(stream, after: after, limit: limit)
+        return try await base.read(stream, after: after, through: through, backwards: backwards, limit: limit)
     }
 
     /// Hands on.

@@ -81,7 +81,9 @@ import Transfer
         ["retry", "experiment", "shop"], ["replay", "shop", "--from", "then"],
         ["get", "rollout", "shop", "--watch", "-o", "name"], ["history", "shop", "-o", "name"],
         ["audit", "shop", "-o", "name"], ["audit", "shop", "-o", "wide"], ["replay", "shop", "-o", "name"],
-        ["history", "shop", "--releases", "-o", "json"], ["status", "shop", "--timeout", "5"],
+        ["history", "shop", "--last", "0"], ["history", "shop", "--last", "1001"],
+        ["history", "shop", "--last", "5", "--releases"], ["history", "shop", "--releases", "-o", "json"],
+        ["status", "shop", "--timeout", "5"],
     ]) func `wrong usage is refused before anything is sent`(_ arguments: [String]) {
         #expect(throws: (any Error).self) { _ = try Rollbook.parseAsRoot(arguments) }
     }
@@ -91,7 +93,7 @@ import Transfer
         ["list", "rollouts", "-A"], ["set", "image", "shop", "*=shop:2"], ["promote", "shop", "--full"],
         ["retry", "rollout", "shop"], ["retry", "shop"], ["undo", "shop", "--to-revision", "0"],
         ["status", "shop", "--watch", "--timeout", "5"], ["audit", "shop", "-o", "json"],
-        ["history", "shop", "-o", "wide"],
+        ["history", "shop", "-o", "wide"], ["history", "shop", "--last", "20", "-o", "yaml"],
         ["history", "shop", "--releases"], ["status", "shop", "-w", "--timeout", "5"], ["lint", "-f", "x.yaml"],
     ]) func `the verbs that people know are understood`(_ arguments: [String]) throws {
         _ = try Rollbook.parseAsRoot(arguments)

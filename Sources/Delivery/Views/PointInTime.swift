@@ -31,6 +31,11 @@ public enum PointInTime: Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// The version that it names, if it does.
+    public var version: StreamVersion? {
+        if case .version(let version) = self { version } else { nil }
+    }
+
     /// Whether `event` had been recorded by then.
     public func includes(_ event: RecordedEvent) -> Bool {
         switch self {

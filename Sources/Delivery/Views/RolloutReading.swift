@@ -86,7 +86,7 @@ public struct RolloutLookup: Sendable {
         var passed: [RolloutReading] = []
         // After a snapshot few events are wanted, unless none was made yet of what follows.
         let limit = kept == nil ? Self.pageSize : Int(Self.snapshotSpacing)
-        try await forEach(name, after: reading.version, limit: limit) { recorded in
+        try await forEach(name, after: reading.version, through: point?.version, limit: limit) { recorded in
             guard point?.includes(recorded) ?? true else { return false }
             try reading.fold(recorded)
             // Also after what takes long to read, such as a manifest, so that hardly a question has to read it.
@@ -106,9 +106,10 @@ public struct RolloutLookup: Sendable {
     /// - Throws: `EventStoreFailure`, ``UnreadableEvent``.
     public func refresh(_ reading: inout RolloutReading) async throws {
         while true {
-            let page = try await reader.read(reading.name.stream, after: reading.version, limit: Self.pageSize)
-            for recorded in page { try reading.fold(recorded) }
-            if page.count < Self.pageSize { return }
+            let page = try await reader.read(
+                reading.name.stream, after: reading.version, through: nil, backwards: false, limit: Self.pageSize)
+            for recorded in try page.whole() { try reading.fold(recorded) }
+            if page.end == .complete { return }
         }
     }
 
@@ -116,12 +117,29 @@ public struct RolloutLookup: Sendable {
     /// - Throws: `EventStoreFailure`.
     public func events(_ name: RolloutName, at point: PointInTime? = nil) async throws -> [RecordedEvent] {
         var events: [RecordedEvent] = []
-        try await forEach(name, after: .none, limit: Self.pageSize) { recorded in
+        try await forEach(name, after: .none, through: point?.version, limit: Self.pageSize) { recorded in
             guard point?.includes(recorded) ?? true else { return false }
             events.append(recorded)
             return true
         }
         return events
+    }
+
+    /// The last `count` events of the rollout up to `point`, in order; empty if there is no such rollout.
+    ///
+    /// They are read from the end, however many there are before them.
+    /// - Throws: `EventStoreFailure`.
+    public func events(_ name: RolloutName, last count: Int, at point: PointInTime?) async throws -> [RecordedEvent] {
+        var (newest, through): ([RecordedEvent], StreamVersion?) = ([], point?.version)
+        while newest.count < count {
+            let page = try await reader.read(
+                name.stream, after: .none, through: through, backwards: true, limit: count)
+            let events = try page.whole()
+            newest += events.filter { point?.includes($0) ?? true }
+            guard page.end == .limit, let first = events.last else { break }
+            through = StreamVersion(first.version.value - 1)
+        }
+        return newest.prefix(count).reversed()
     }
 
     /// The names of all rollouts, in order.
@@ -130,16 +148,18 @@ public struct RolloutLookup: Sendable {
         try await reader.streams(in: RolloutName.category).compactMap { RolloutName($0) }.sorted()
     }
 
-    /// Gives `body` the events above `after` until it answers false: first `limit` of them, then more at a time.
+    /// Gives `body` the events above `after`, up to `through` if that is given, until it answers false: first `limit` of
+    /// them, then more at a time.
     private func forEach(
-        _ name: RolloutName, after: StreamVersion, limit: Int, _ body: (RecordedEvent) throws -> Bool,
-        afterPage: () async -> Void = {}
+        _ name: RolloutName, after: StreamVersion, through: StreamVersion?, limit: Int,
+        _ body: (RecordedEvent) throws -> Bool, afterPage: () async -> Void = {}
     ) async throws {
         var (version, limit) = (after, limit)
         while true {
-            let page = try await reader.read(name.stream, after: version, limit: limit)
-            var goesOn = page.count == limit
-            for recorded in page {
+            let page = try await reader.read(
+                name.stream, after: version, through: through, backwards: false, limit: limit)
+            var goesOn = page.end != .complete
+            for recorded in try page.whole() {
                 guard try body(recorded) else {
                     goesOn = false
                     break

@@ -52,26 +52,6 @@ enum ArchiveTable {
         }
     }
 
-    /// The first event of a stream's page that passes over others; nil if none does.
-    ///
-    /// - Throws: The failure of the archive that has them. If none has, they came back after the page was read, or are gone.
-    static func hole(
-        in page: [RecordedEvent], after: StreamVersion, _ connection: some PostgresQueryable
-    ) async throws -> RecordedEvent? {
-        var expected = after.value + 1
-        for event in page {
-            if event.version.value != expected {
-                // What is missing lies at or before the range of the event that stands there.
-                if let range = try await first(in: 1...event.position.value, backwards: true, connection) {
-                    throw range.failure
-                }
-                return event
-            }
-            expected = event.version.value + 1
-        }
-        return nil
-    }
-
     /// Fails if events of streams, up to a version of each, stand in an archive.
     static func check(
         _ beginnings: [(stream: Int64, through: Int64)], _ connection: some PostgresQueryable

@@ -4,22 +4,73 @@ internal import Postgres
 
 /// How events are selected and read: columns in one place.
 enum EventRows {
-    /// Events that `chosen`, a query of `ledger.event` with order and limit, gives; in that order.
-    static func select(_ chosen: SQL, order: SQL) -> SQL {
+    /// Some events, and whether a page had no room for more of those that were chosen.
+    typealias Page = (events: [RecordedEvent], isCut: Bool)
+
+    /// What `chosen` gives, a query of `ledger.event` with at most `limit` rows, in `order`; no more of it than fits into a
+    /// page that has `spent` bytes already.
+    ///
+    /// Of a page that has none, one event always fits.
+    /// - Parameter isNamed: Whether `chosen` gives the names of the streams too, as `stream_name`.
+    static func page(
+        _ chosen: SQL, isNamed: Bool = false, order: SQL, limit: Int, spent: Int = 0,
+        _ connection: some PostgresQueryable
+    ) async throws -> Page {
+        let room = Int32(max(0, LogPage.mostBytes - spent))
+        // To sum up costs a usual page more than a tenth of its time, and of events as small as this all fit.
+        let small = room / Int32(clamping: max(1, limit))
+        let usual = try await connection.query(
+            select(
+                chosen, isNamed: isNamed, order: order,
+                texts: """
+                    CASE WHEN octet_length(e.data) + octet_length(e.metadata) <= \(small) THEN e.data END,
+                    CASE WHEN octet_length(e.data) + octet_length(e.metadata) <= \(small) THEN e.metadata END
+                    """))
+        if let events = try whole(usual) { return (events, false) }
+        let summed: SQL = """
+            SELECT e.*, octet_length(e.data) + octet_length(e.metadata) AS own,
+                   sum(octet_length(e.data) + octet_length(e.metadata)) OVER so_far AS bytes,
+                   lead(e.position) OVER so_far AS following
+            FROM (\(chosen)) e
+            WINDOW so_far AS (ORDER BY \(order) ROWS UNBOUNDED PRECEDING)
+            """
+        let rows = try await connection.query(
+            select(
+                summed, isNamed: isNamed, order: order, texts: "e.data, e.metadata, e.following",
+                where: "WHERE e.bytes <= \(room) OR e.bytes = e.own AND \(spent == 0)"))
+        let isCut = try rows.last.map { try $0.get(16, as: Int64?.self) != nil } ?? (spent > 0)
+        return (try whole(rows) ?? [], isCut)
+    }
+
+    /// The events; nil if the texts of one were too long to be given.
+    private static func whole(_ rows: PostgresResult) throws -> [RecordedEvent]? {
+        var events: [RecordedEvent] = []
+        events.reserveCapacity(rows.count)
+        for row in rows {
+            guard let event = try read(row) else { return nil }
+            events.append(event)
+        }
+        return events
+    }
+
+    private static func select(
+        _ chosen: SQL, isNamed: Bool, order: SQL, texts: SQL, where condition: SQL = ""
+    ) -> SQL {
         """
-        SELECT e.position, e.epoch, s.name, e.version, e.recorded_at, e.event_id, t.name, e.occurred_at,
-               a.subject, a.issuer, a.method, a.on_behalf_of, e.causation, e.correlation, e.data, e.metadata
+        SELECT e.position, e.epoch, \(isNamed ? "e.stream_name" : "s.name" as SQL), e.version, e.recorded_at, e.event_id, t.name, e.occurred_at,
+               a.subject, a.issuer, a.method, a.on_behalf_of, e.causation, e.correlation,
+               \(texts)
         FROM (\(chosen)) e
-        JOIN ledger.stream s USING (stream_id)
+        \(isNamed ? "" : "JOIN ledger.stream s USING (stream_id)" as SQL)
         JOIN ledger.event_type t USING (type_id)
         JOIN ledger.actor a USING (actor_id)
+        \(condition)
         ORDER BY \(order)
         """
     }
 
-    static func read(_ rows: PostgresResult) throws -> [RecordedEvent] { try rows.map(read) }
-
-    private static func read(_ row: PostgresRow) throws -> RecordedEvent {
+    private static func read(_ row: PostgresRow) throws -> RecordedEvent? {
+        guard let data = try row.get(14, as: String?.self) else { return nil }
         let (name, method): (String, String) = (try row.get(2), try row.get(10))
         guard let stream = StreamName(name), let method = EventActor.Method(rawValue: method) else {
             throw PostgresError(
@@ -33,7 +84,7 @@ enum EventRows {
                 actor: EventActor(
                     subject: try row.get(8), issuer: try row.get(9), method: method, onBehalfOf: try row.get(11)),
                 causation: (try row.get(12, as: UUID?.self)).map { Identifier($0) },
-                correlation: Identifier(try row.get(13)), data: try row.get(14), metadata: try row.get(15)))
+                correlation: Identifier(try row.get(13)), data: data, metadata: try row.get(15)))
     }
 }
 

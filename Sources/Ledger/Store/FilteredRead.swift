@@ -24,23 +24,32 @@ struct FilteredRead<Connection: PostgresQueryable> {
         self.connection = connection
     }
 
-    /// Up to `limit` events that pass, in order, and the first position of which the index knows one that is not there.
-    func events(_ limit: Int) async throws -> (events: [RecordedEvent], missing: Int64?) {
-        guard let (index, reached, end) = try await index() else { return (try await scan(after, through, limit), nil) }
+    /// What was found.
+    struct Found {
+        /// The events that pass, in order.
+        var events: [RecordedEvent] = []
+        /// Whether there are as many as were asked for, or as a page has bytes.
+        var isFull = false
+        /// The first position of which the index knows one that is not there.
+        var missing: Int64?
+    }
+
+    /// Up to `limit` events that pass.
+    func events(_ limit: Int) async throws -> Found {
+        guard let (index, reached, end) = try await index() else {
+            return try await scan(after, through, limit, behind: Found())
+        }
         let beyond = max(after, reached)
         // A filter whose names nobody has ever used finds nothing, in the index or after it.
         if index.actors?.isEmpty ?? false || index.types?.isEmpty ?? false || index.streams?.isEmpty ?? false {
-            return ([], nil)
+            return Found()
         }
         if backwards {
-            let events = beyond < end ? try await scan(beyond, end, limit) : []
-            guard events.count < limit else { return (events, nil) }
-            let (more, missing) = try await read(index, limit - events.count)
-            return (events + more, missing)
+            let found = beyond < end ? try await scan(beyond, end, limit, behind: Found()) : Found()
+            return found.isFull ? found : try await read(index, limit, behind: found)
         }
-        let (events, missing) = try await read(index, limit)
-        guard events.count < limit, beyond < end else { return (events, missing) }
-        return (events + (try await scan(beyond, end, limit - events.count)), missing)
+        let found = try await read(index, limit, behind: Found())
+        return found.isFull || beyond >= end ? found : try await scan(beyond, end, limit, behind: found)
     }
 
     /// What the filter's names stand for, how far the index goes, and how far the log does of what is to be read; nil if
@@ -79,27 +88,42 @@ struct FilteredRead<Connection: PostgresQueryable> {
     }
 
     /// Events that the index knows, and the first position of which it knows one that is not there.
-    private func read(_ index: AuditIndex, _ limit: Int) async throws -> (events: [RecordedEvent], missing: Int64?) {
-        guard !index.isEmpty else { return ([], nil) }
-        let positions = try await connection.query(index.positions(backwards: backwards, limit: limit))
-            .map { try $0.get(0, as: Int64.self) }
-        guard !positions.isEmpty else { return ([], nil) }
+    private func read(_ index: AuditIndex, _ limit: Int, behind found: Found) async throws -> Found {
+        guard !index.isEmpty else { return found }
+        let positions = try await connection.query(
+            index.positions(backwards: backwards, limit: limit - found.events.count)
+        ).map { try $0.get(0, as: Int64.self) }
+        guard !positions.isEmpty else { return found }
         let chosen: SQL = "SELECT e.* FROM ledger.event e WHERE e.position = ANY (\(positions))"
-        let events = try EventRows.read(try await connection.query(EventRows.select(chosen, order: order)))
-        let missing = zip(positions, events).first { $0 != $1.position.value }?.0
-        return (events, missing ?? (events.count < positions.count ? positions[events.count] : nil))
+        var more = try await page(chosen, limit, behind: found)
+        let known = more.events.dropFirst(found.events.count)
+        // A page that has no room for more says nothing of those behind it.
+        let next = more.isFull || known.count == positions.count ? nil : positions[known.count]
+        more.missing = zip(positions, known).first { $0 != $1.position.value }?.0 ?? next
+        return more
     }
 
     /// Looks at each event of a range.
-    private func scan(_ after: Int64, _ through: Int64, _ limit: Int) async throws -> [RecordedEvent] {
+    private func scan(_ after: Int64, _ through: Int64, _ limit: Int, behind found: Found) async throws -> Found {
         let chosen: SQL = """
             SELECT e.*
             FROM ledger.event e
             WHERE e.position > \(after) AND e.position <= \(through)\(filter.conditions)
             ORDER BY \(order)
-            LIMIT \(limit)
+            LIMIT \(limit - found.events.count)
             """
-        return try EventRows.read(try await connection.query(EventRows.select(chosen, order: order)))
+        return try await page(chosen, limit, behind: found)
+    }
+
+    /// What was found, and behind it what `chosen` gives, up to `limit` in all and as many bytes as a page has.
+    private func page(_ chosen: SQL, _ limit: Int, behind found: Found) async throws -> Found {
+        let page = try await EventRows.page(
+            chosen, order: order, limit: limit - found.events.count,
+            spent: found.events.reduce(0) { $0 + $1.event.textBytes }, connection)
+        var found = found
+        found.events += page.events
+        found.isFull = page.isCut || found.events.count >= limit
+        return found
     }
 
     private var order: SQL { backwards ? "e.position DESC" : "e.position" }

@@ -40,19 +40,21 @@ struct LogRead {
 
     /// A page that shows by itself whether it passes over events: only then archives are asked for.
     private func whole(_ connection: some PostgresQueryable) async throws -> LogPage {
-        let (events, _) = try await FilteredRead(self, connection).events(limit)
-        guard let missing = missing(in: events) else { return page(events) }
+        let found = try await FilteredRead(self, connection).events(limit)
+        guard let missing = missing(in: found.events, isFull: found.isFull) else {
+            return LogPage(events: found.events, end: found.isFull ? .limit : .complete)
+        }
         guard let archive = try await ArchiveTable.first(in: missing...missing, connection) else {
             throw damaged(missing)
         }
-        return page(events, before: missing, archive)
+        return page(found.events, before: missing, archive)
     }
 
     /// A page before the first archive in the way: it cannot show whether events that pass are missing.
     private func filtered(_ connection: some PostgresQueryable) async throws -> LogPage {
-        let (events, missing) = try await FilteredRead(self, connection).events(limit)
+        let found = try await FilteredRead(self, connection).events(limit)
         var looked = after + 1...(through ?? .max - 1)
-        if events.count == limit, let last = events.last?.position.value {
+        if found.isFull, let last = found.events.last?.position.value {
             looked = backwards ? last...looked.upperBound : looked.lowerBound...last
         }
         let archive = try await ArchiveTable.first(in: looked, backwards: backwards, connection)
@@ -60,29 +62,27 @@ struct LogRead {
             backwards
                 ? min($0.positions.upperBound, looked.upperBound) : max($0.positions.lowerBound, looked.lowerBound)
         }
-        if let missing, border.map({ isBefore(missing, $0) }) ?? true { throw damaged(missing) }
-        guard let archive, let border else { return page(events) }
-        return page(events, before: border, archive)
+        if let missing = found.missing, border.map({ isBefore(missing, $0) }) ?? true { throw damaged(missing) }
+        guard let archive, let border else {
+            return LogPage(events: found.events, end: found.isFull ? .limit : .complete)
+        }
+        return page(found.events, before: border, archive)
     }
 
     /// The first position, in the order of reading, that events which are all there is pass over.
-    private func missing(in events: [RecordedEvent]) -> Int64? {
+    private func missing(in events: [RecordedEvent], isFull: Bool) -> Int64? {
         guard var next = backwards ? through ?? events.first?.position.value : after + 1 else { return nil }
         for event in events {
             guard event.position.value == next else { return next }
             next += backwards ? -1 : 1
         }
         // The last event of the log always stands there.
-        guard events.count < limit, let end = backwards ? after + 1 : through else { return nil }
+        guard !isFull, let end = backwards ? after + 1 : through else { return nil }
         return next == end || isBefore(next, end) ? next : nil
     }
 
     private func isBefore(_ position: Int64, _ other: Int64) -> Bool {
         backwards ? position > other : position < other
-    }
-
-    private func page(_ events: [RecordedEvent]) -> LogPage {
-        LogPage(events: events, end: events.count == limit ? .limit : .complete)
     }
 
     private func page(_ events: [RecordedEvent], before border: Int64, _ archive: ArchivedRange) -> LogPage {

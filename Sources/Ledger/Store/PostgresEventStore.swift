@@ -79,19 +79,10 @@ public struct PostgresEventStore: EventStore, Service {
 
     /// Reads a stream.
     public func read(
-        _ stream: StreamName, after: StreamVersion, limit: Int
-    ) async throws(EventStoreFailure) -> [RecordedEvent] {
+        _ stream: StreamName, after: StreamVersion, through: StreamVersion?, backwards: Bool, limit: Int
+    ) async throws(EventStoreFailure) -> StreamPage {
         try await reading {
-            var hole: RecordedEvent?
-            // A second time, for what an archive lacked may have been brought back just then.
-            for _ in 0..<2 {
-                let page = try await Self.read(stream, after: after, limit: limit, through: pool)
-                hole = try await ArchiveTable.hole(in: page, after: after, pool)
-                if hole == nil { return page }
-            }
-            throw EventStoreFailure.damaged(
-                "events of \(stream) before version \(hole?.version.description ?? "") are missing, and no archive has "
-                    + "them: see `rollbook verify`")
+            try await StreamRead(stream, after: after, through: through, backwards: backwards, limit: limit).page(pool)
         }
     }
 
@@ -194,22 +185,6 @@ public struct PostgresEventStore: EventStore, Service {
         await signal.wait(beyond: place, atMost: patience)
     }
 
-    /// Events of a stream, read over any connection, also inside a transaction.
-    static func read(
-        _ stream: StreamName, after: StreamVersion, limit: Int, through connection: some PostgresQueryable
-    ) async throws -> [RecordedEvent] {
-        guard limit > 0 else { return [] }
-        let chosen: SQL = """
-            SELECT e.*
-            FROM ledger.event e
-            WHERE e.stream_id = (SELECT stream_id FROM ledger.stream WHERE name = \(stream.description))
-              AND e.version > \(after.value)
-            ORDER BY e.version
-            LIMIT \(limit)
-            """
-        return try EventRows.read(try await connection.query(EventRows.select(chosen, order: "e.version")))
-    }
-
     /// Waits for the next events after `cursor`, away from whoever asks; nil once the task is cancelled.
     @concurrent private func nextBatch(
         after cursor: inout FollowerPlace, limit: Int
@@ -260,7 +235,9 @@ public struct PostgresEventStore: EventStore, Service {
             if let last = page.events.first {
                 try cursor.check(last)
                 page.events.removeFirst()
-                return page
+                // The one at the place may have left no room for another.
+                if page.end != .limit || !page.events.isEmpty { return page }
+                return try await self.page(after: place, limit: limit)
             }
             guard case .archived = page.end else {
                 try cursor.check(head: try await head())

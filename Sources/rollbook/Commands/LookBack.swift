@@ -27,11 +27,18 @@ struct History: ClientCommand {
     @Argument(help: "The rollout's name.") var name: String
     @OptionGroup var place: NamespaceOption
     @OptionGroup var span: SpanOptions
+    @Option(help: "Only the last so many events of that time, at most 1000.") var last: Int?
     @Flag(help: "A line for each release instead.") var releases = false
     @OptionGroup var format: TableFormatOption
     @OptionGroup var connection: ConnectionOptions
 
     func validate() throws {
+        if let last, !(1...1000).contains(last) {
+            throw ValidationError("--last is \(last): give a number from 1 to 1000.")
+        }
+        if releases, last != nil {
+            throw ValidationError("--last counts events, and --releases prints none: leave one of them out.")
+        }
         if releases, let output = format.output {
             throw ValidationError(
                 output == .wide
@@ -42,18 +49,21 @@ struct History: ClientCommand {
 
     func perform(_ client: ServerClient) async throws {
         let path = try client.path(place.namespace, name, "history")
+        let query = span.query + [("last", last.map { "\($0)" })]
         if let output = format.output, output == .json || output == .yaml {
-            try OutputFormat.print(try await client.text(path, query: span.query), output)
+            try OutputFormat.print(try await client.text(path, query: query), output)
             return
         }
-        let reply: HistoryReply = try await client.get(path, query: span.query)
-        if reply.events.isEmpty { Output.error("There was no event in that time.") }
-        for line
-            in (releases ? Self.releases(reply.releases) : Self.events(reply.events, isWide: format.output == .wide))
-            .lines(Paint(isOn: Output.wantsColour))
-        {
-            Output.line(line)
+        let table: Table
+        if releases {
+            let reply: HistoryReply = try await client.get(path, query: query)
+            table = Self.releases(reply.releases)
+        } else {
+            let reply: HistoryTail = try await client.get(path, query: query)
+            if reply.events.isEmpty { Output.error("There was no event in that time.") }
+            table = Self.events(reply.events, isWide: format.output == .wide)
         }
+        for line in table.lines(Paint(isOn: Output.wantsColour)) { Output.line(line) }
     }
 
     static func events(_ entries: [HistoryEntry], isWide: Bool) -> Table {

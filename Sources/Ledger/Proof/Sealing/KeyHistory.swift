@@ -30,13 +30,15 @@ public struct KeyHistory: Sendable {
     ///
     /// - Throws: `EventStoreFailure`; ``SealHalt`` for one that cannot be read.
     public static func read(_ store: some EventReader) async throws -> KeyHistory {
-        try await read { try await store.read(stream, after: $0, limit: 500) }
+        try await read {
+            try await store.read(stream, after: $0, through: nil, backwards: false, limit: 500).whole()
+        }
     }
 
     /// Reads the announcements in a log that may be damaged: one that is missing, or cannot be read, is passed over.
     static func readWhatIsThere(_ store: PostgresEventStore) async throws -> KeyHistory {
         try await read(passingOver: true) {
-            try await PostgresEventStore.read(stream, after: $0, limit: 500, through: store.pool)
+            try await StreamRead(stream, after: $0, limit: 500).there(store.pool).events
         }
     }
 
