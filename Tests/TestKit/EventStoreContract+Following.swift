@@ -49,7 +49,9 @@ extension EventStoreContract {
                     try same(try await follower.next()?.map(\.position.value), [1])
                     slow.append(follower)
                 }
-                for version: Int64 in 3..<60 { _ = try await store.append(SampleEvents.append(to: "a-1", after: version)) }
+                for version: Int64 in 3..<60 {
+                    _ = try await store.append(SampleEvents.append(to: "a-1", after: version))
+                }
                 var seen: [Int64] = []
                 for try await batch in store.follow(after: .start, batchSize: 7) {
                     seen += batch.map(\.position.value)
