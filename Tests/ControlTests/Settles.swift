@@ -6,7 +6,7 @@
 func settles(rounds: Int = 15, _ condition: () async throws -> Bool) async throws -> Bool {
     for _ in 0..<rounds {
         if try await condition() { return true }
-        for _ in 0..<100 { await Task.yield() }
+        for _ in 0..<10 { await Task.yield() }
         // What goes on in other threads, too.
         try await Task.sleep(for: .milliseconds(10))
     }
