@@ -146,26 +146,30 @@ final class LagWatch: Sendable {
     /// The greatest lag of each reader, in seconds.
     var seconds: [String: Double] { worst.withLock { $0 } }
 
-    /// Looks every few milliseconds, until the task is cancelled.
+    /// Looks some forty times a second, until the task is cancelled: what measures is to cost little beside what is
+    /// measured.
     func run(
         _ store: PostgresEventStore, _ readers: [(name: String, position: @Sendable () async -> GlobalPosition)]
     ) async throws {
-        var heads: [(at: ContinuousClock.Instant, head: GlobalPosition)] = []
+        // Of each look: when the one before it began, for what it sees beyond that one may be as old.
+        var heads: [(since: ContinuousClock.Instant, head: GlobalPosition)] = []
+        var last = ContinuousClock.now
         while !Task.isCancelled {
-            heads.append((.now, try await store.head()))
+            let begun = ContinuousClock.now
+            heads.append((last, try await store.head()))
+            last = begun
             for reader in readers {
                 let place = await reader.position()
                 // A reader that is being ended forgets where it stood.
                 if Task.isCancelled { return }
                 let now = ContinuousClock.now
-                // The first look that saw more than the reader has is younger than the event by one look at the most.
                 guard let seen = heads.first(where: { $0.head > place }) else { continue }
-                let lag = (now - seen.at).seconds.rounded(toPlaces: 3)
+                let lag = (now - seen.since).seconds.rounded(toPlaces: 3)
                 worst.withLock { $0[reader.name] = max($0[reader.name] ?? 0, lag) }
             }
             if heads.count > 3000 { heads.removeFirst(1000) }
             // How finely a lag is seen.
-            try await Task.sleep(for: .milliseconds(10))
+            try await Task.sleep(for: .milliseconds(25))
         }
     }
 }

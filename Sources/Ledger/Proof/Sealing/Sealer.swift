@@ -83,12 +83,13 @@ public actor Sealer: Service {
             var failures = 0
             while !Task.isCancelled, await self.halt == nil {
                 do {
+                    let begun = ContinuousClock.now
                     let sealed = try await self.seal()
                     failures = 0
                     if sealed == 0 {
                         await self.store.waitForNews(beyond: self.position)
                     } else if sealed < self.settings.eventsPerHead {
-                        await self.pause()
+                        await self.pause(until: begun + self.settings.interval)
                     }
                 } catch is SealHalt {
                     continue
@@ -149,10 +150,9 @@ public actor Sealer: Service {
         }
     }
 
-    /// Waits until the next head is due.
-    private func pause() async {
+    /// Waits until `end`, when the next head is due, or until there is enough for one.
+    private func pause(until end: ContinuousClock.Instant) async {
         let next = position.value + Int64(settings.eventsPerHead)
-        let end = ContinuousClock.now + settings.interval
         while !Task.isCancelled, ContinuousClock.now < end {
             do {
                 // In short steps, so that a burst is not made to wait for a long interval.
