@@ -18,7 +18,7 @@ public enum CanonicalJSON {
     /// Reads a value of `type` from JSON text.
     /// - Throws: `DecodingError`.
     public static func read<Value: Decodable>(_ type: Value.Type = Value.self, from text: String) throws -> Value {
-        try JSONDecoder().decode(type, from: Data(text.utf8))
+        try JSONReader.read(type, from: text) ?? JSONDecoder().decode(type, from: Data(text.utf8))
     }
 
     private static func encoder() -> JSONEncoder {
