@@ -39,7 +39,7 @@ public struct Rollout: Sendable, Equatable, Codable {
     public var routing: IntentProgress
     /// The weight that the data plane was last seen to give the canary.
     public var observedWeight: Int?
-    /// How many AnalysisRuns of each base name there were, so that a repeat gets a name of its own.
+    /// How many AnalysisRuns of each base name the revision had, so that a repeat gets a name of its own.
     public var runNames: [String: Int]
     /// When something last moved forward; the progress deadline counts from here.
     public var progressedAt: Instant
