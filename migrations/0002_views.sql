@@ -141,10 +141,15 @@ create table rollout_snapshot (
     "position" bigint not null,
     recorded_at timestamptz not null,
     state text not null,
+    packed bytea not null,
+    digest bytea not null check (octet_length(digest) = 32),
     primary key (stream_id, version) include (fold, "position", recorded_at)
 );
 alter table rollout_snapshot alter state set compression lz4;
+alter table rollout_snapshot alter packed set compression lz4;
 comment on column rollout_snapshot.fold is 'The version of the fold that made it; those of another one are ignored.';
+comment on column rollout_snapshot.packed is 'Measurements and runs of earlier releases, in the form of that fold.';
+comment on column rollout_snapshot.digest is 'SHA-256 of state and packed: what is damaged is not believed.';
 
 reset role;
 set local search_path = default;

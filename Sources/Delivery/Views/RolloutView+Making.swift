@@ -18,14 +18,12 @@ extension RolloutReading {
 
     private func revisions(of rollout: Rollout) -> [RevisionView] {
         rollout.revisions.reversed().map { revision in
-            let runs =
-                (earlierRuns[revision.number] ?? [])
-                + (rollout.release?.revision == revision.number ? rollout.release?.runs ?? [] : [])
+            let latest = rollout.release?.revision == revision.number ? rollout.release?.runs ?? [] : []
             return RevisionView(
                 number: revision.number, podTemplateHash: revision.podTemplateHash,
                 startedAt: startedAt[revision.number], images: revision.images,
                 set: rollout.set(revision.podTemplateHash).map { SetView($0, of: rollout) },
-                analysisRuns: runs.map(AnalysisRunView.init))
+                analysisRuns: (earlierRuns[revision.number] ?? []) + latest.map(AnalysisRunView.init))
         }
     }
 }

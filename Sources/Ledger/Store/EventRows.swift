@@ -22,10 +22,7 @@ enum EventRows {
         let usual = try await connection.query(
             select(
                 chosen, isNamed: isNamed, order: order,
-                texts: """
-                    CASE WHEN octet_length(e.data) + octet_length(e.metadata) <= \(small) THEN e.data END,
-                    CASE WHEN octet_length(e.data) + octet_length(e.metadata) <= \(small) THEN e.metadata END
-                    """))
+                texts: texts(upTo: small)))
         if let events = try whole(usual) { return (events, false) }
         let summed: SQL = """
             SELECT e.*, octet_length(e.data) + octet_length(e.metadata) AS own,
@@ -53,7 +50,16 @@ enum EventRows {
         return events
     }
 
-    private static func select(
+    /// Data and metadata of an event that has no more bytes than `small`; else NULL.
+    static func texts(upTo small: Int32) -> SQL {
+        """
+        CASE WHEN octet_length(e.data) + octet_length(e.metadata) <= \(small) THEN e.data END,
+        CASE WHEN octet_length(e.data) + octet_length(e.metadata) <= \(small) THEN e.metadata END
+        """
+    }
+
+    /// The columns of an event, and its `texts`, of what `chosen` gives.
+    static func select(
         _ chosen: SQL, isNamed: Bool, order: SQL, texts: SQL, where condition: SQL = ""
     ) -> SQL {
         """
@@ -69,7 +75,8 @@ enum EventRows {
         """
     }
 
-    private static func read(_ row: PostgresRow) throws -> RecordedEvent? {
+    /// The event of a row that begins with the columns of ``select(_:isNamed:order:texts:where:)``; nil without its texts.
+    static func read(_ row: PostgresRow) throws -> RecordedEvent? {
         guard let data = try row.get(14, as: String?.self) else { return nil }
         let (name, method): (String, String) = (try row.get(2), try row.get(10))
         guard let stream = StreamName(name), let method = EventActor.Method(rawValue: method) else {
