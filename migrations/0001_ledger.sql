@@ -572,9 +572,9 @@ comment on function reset_checkpoint is 'Puts a projection, of this version, at 
 
 -- For people ------------------------------------------------------------------------------------------------------
 
--- JSON has numbers that jsonb has not, such as 1e400000.
+-- JSON has numbers that jsonb has not, such as 1e400000. Parallel unsafe, for what is caught begins a subtransaction.
 create function readable(p_text text) returns jsonb
-language plpgsql immutable parallel safe set search_path = ledger, pg_temp as $$
+language plpgsql immutable set search_path = ledger, pg_temp as $$
 begin
     return p_text::jsonb;
 exception when data_exception or program_limit_exceeded then

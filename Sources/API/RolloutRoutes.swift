@@ -114,8 +114,8 @@ struct RolloutRoutes: Sendable {
                 try reading.fold(recorded)
                 // The events of one append are shown together: between them there was nothing to be seen.
                 if index + 1 < news.count, news[index + 1].recordedAt == recorded.recordedAt { continue }
-                // A full batch may end in the middle of an append; what follows is shown with it.
-                if index + 1 == news.count, batch.count == size {
+                // A batch that has no room for more may end in the middle of an append; what follows is shown with it.
+                if index + 1 == news.count, batch.count == size || Self.isHeavy(batch) {
                     try await requests.dependencies.lookup.refresh(&reading)
                 }
                 guard let view = reading.view else { continue }
@@ -125,6 +125,11 @@ struct RolloutRoutes: Sendable {
             last = batch.last
             place = last?.position ?? place
         }
+    }
+
+    /// Whether the events take up so much of a page that it may have had no room for the next one.
+    private static func isHeavy(_ batch: [RecordedEvent]) -> Bool {
+        batch.reduce(0) { $0 + $1.event.data.utf8.count + $1.event.metadata.utf8.count } >= LogPage.mostBytes / 4
     }
 
     private static func span(_ request: Request) throws(APIProblem) -> (PointInTime?, PointInTime?) {

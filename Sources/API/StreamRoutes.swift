@@ -11,13 +11,17 @@ struct StreamRoutes: Sendable {
     func add(to group: RouterGroup<APIContext>) {
         group.get("streams/**") { request, context -> Response in
             let query = try Query(request, knows: ["after", "through", "limit", "backwards", "cursor"])
-            let stream = try Self.stream(context)
+            let stream = try Self.stream(request)
             let backwards = try query.flag("backwards")
             let limit = Int(try query.number("limit", in: 1...1000) ?? 100)
             var after = StreamVersion(try query.number("after", in: 0...Int64.max) ?? 0)
             var through = try query.number("through", in: 1...Int64.max).map { StreamVersion($0) }
             if let cursor = try query.number("cursor", in: 0...Int64.max) {
-                if backwards { through = StreamVersion(max(0, cursor - 1)) } else { after = StreamVersion(cursor) }
+                if backwards {
+                    through = min(through ?? .init(.max), StreamVersion(max(0, cursor - 1)))
+                } else {
+                    after = max(after, StreamVersion(cursor))
+                }
             }
             // Asked for before the page, which has all up to there then.
             guard let newest = try await newest(of: stream) else { throw try await unknown(stream) }
@@ -32,9 +36,10 @@ struct StreamRoutes: Sendable {
         }
     }
 
-    /// The stream that the rest of the path names, in which slashes stand as they are.
-    private static func stream(_ context: APIContext) throws(APIProblem) -> StreamName {
-        let text = context.parameters.getCatchAll().joined(separator: "/")
+    /// The stream that the rest of the path names, in which slashes stand as they are, also two in a row.
+    private static func stream(_ request: Request) throws(APIProblem) -> StreamName {
+        let path = request.uri.path
+        let text = path.range(of: "/streams/").map { String(path[$0.upperBound...]) } ?? ""
         guard let stream = text.removingPercentEncoding.flatMap({ StreamName($0) }) else {
             throw .badInput(
                 field: "path", value: text, message: "not the name of a stream: 3 to 512 printable ASCII characters",

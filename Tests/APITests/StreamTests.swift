@@ -21,6 +21,7 @@ import Testing
             for (query, wanted) in [
                 ("", Array(1...10)), ("after=3&through=6", [4, 5, 6]), ("backwards=true&limit=3", [10, 9, 8]),
                 ("backwards=true&through=6&after=3", [6, 5, 4]), ("through=99&after=8", [9, 10]),
+                ("after=6&cursor=2", [7, 8, 9, 10]), ("backwards=true&through=3&cursor=9", [3, 2, 1]),
                 ("after=9223372036854775807", []), ("backwards=true&after=9223372036854775807&limit=1", []),
             ] as [(String, [Int64])] {
                 let page: StreamEvents = try await client.ask("\(Self.path)?\(query)")
@@ -51,6 +52,17 @@ import Testing
                 } while cursor != nil
                 #expect(seen == wanted)
                 #expect(pages == (wanted.count + limit - 1) / limit)
+            }
+        }
+    }
+
+    @Test func `slashes stand as they are in the name of a stream, also two in a row`() async throws {
+        let harness = Harness()
+        for name in ["x-a/b", "x-a//b", "x-a//b/"] { _ = try await harness.store.append(SampleEvents.append(to: name)) }
+        try await harness.run { client in
+            for name in ["x-a/b", "x-a//b", "x-a//b/", "x-a%2F/b"] {
+                let page: StreamEvents = try await client.ask("/api/v1/streams/\(name)")
+                #expect(page.stream.description == name.replacing("%2F", with: "/"))
             }
         }
     }

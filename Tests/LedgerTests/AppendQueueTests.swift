@@ -56,6 +56,41 @@ import Testing
         _ = await first
     }
 
+    @Test(
+        "a call that has outlived the patience is waited for no more, whatever else is answered",
+        .timeLimit(.minutes(1)))
+    func overdueCall() async throws {
+        let queue = AppendQueue(patience: .seconds(3600))
+        defer { queue.close() }
+        async let first = queue.put(append(0))
+        let silent = await queue.next()
+        queue.look(answered: 0)
+        for index in 1..<5 {
+            async let other = queue.put(append(index))
+            let batch = await queue.next()
+            #expect(batch.map(\.prepared.append.stream) == [SampleEvents.stream("a-\(index)")])
+            queue.finish(batch, answers(batch), calls: 1)
+            _ = await other
+        }
+        queue.finish(silent, answers(silent), calls: 1)
+        _ = await first
+    }
+
+    @Test("much goes beside it, however few requests it is", .timeLimit(.minutes(1)))
+    func muchGoes() async throws {
+        let queue = AppendQueue(patience: .seconds(3600))
+        defer { queue.close() }
+        async let first = queue.put(append(0))
+        let under = await queue.next()
+        let long = SampleEvents.event(data: #"{"long":"\#(String(repeating: "x", count: 1 << 20))"}"#)
+        async let second = queue.put(
+            PreparedAppend(Append(stream: SampleEvents.stream("a-1"), expecting: .exactly(.none), events: [long])))
+        let batch = await queue.next()
+        #expect(batch.count == 1)
+        for batch in [under, batch] { queue.finish(batch, answers(batch), calls: 1) }
+        _ = await (first, second)
+    }
+
     private func append(_ index: Int) -> PreparedAppend { PreparedAppend(SampleEvents.append(to: "a-\(index)")) }
 
     private func answers(_ batch: [AppendQueue.Waiting]) -> [AppendQueue.Answer] {

@@ -66,6 +66,7 @@ import Testing
             append.events[1] = SampleEvents.event(data: huge, metadata: #"{"m":[1e400000]}"#)
             _ = try await store.append(append)
             let service = try await PostgresConnection.connect(owner.asLedgerService)
+            try await service.script("SET force_parallel_mode = on")
             let shown = try await service.query(
                 "SELECT data->>'n', data #>> '{}', metadata #>> '{}' FROM ledger.event_readable ORDER BY position")
             #expect(try shown.map { try $0.get(0, as: String?.self) } == ["0", nil])

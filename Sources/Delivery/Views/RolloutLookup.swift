@@ -73,8 +73,10 @@ public struct RolloutLookup: Sendable {
     public func events(_ name: RolloutName, last count: Int, at point: PointInTime?) async throws -> [RecordedEvent] {
         var (newest, through): ([RecordedEvent], StreamVersion?) = ([], point?.version)
         while newest.count < count {
+            // What a time or a position leaves out may be much, and is gone past by pages.
             let page = try await reader.read(
-                name.stream, after: .none, through: through, backwards: true, limit: count)
+                name.stream, after: .none, through: through, backwards: true,
+                limit: newest.isEmpty && point != nil && point?.version == nil ? max(count, Self.pageSize) : count)
             let events = try page.whole()
             newest += events.filter { point?.includes($0) ?? true }
             guard page.end == .limit, let first = events.last else { break }

@@ -19,6 +19,8 @@ final class AppendQueue: Sendable {
         var line: [Waiting] = []
         /// Streams that a lane has.
         var taken: Set<StreamName> = []
+        /// Those of them whose call has outlived the patience.
+        var overdue: Set<StreamName> = []
         var idle: [CheckedContinuation<[Waiting], Never>] = []
         /// Whether somebody looks after the patience if the call that is under way still is.
         var isWatched = false
@@ -58,7 +60,7 @@ final class AppendQueue: Sendable {
         }
     }
 
-    /// Gives those in line to an idle lane if nothing is answered for too long.
+    /// Has those in line wait no more for the calls that are under way if none is answered for too long.
     private func watch(answered: Int64) {
         Task { [weak self, patience] in
             try? await Task.sleep(for: patience)
@@ -66,10 +68,12 @@ final class AppendQueue: Sendable {
         }
     }
 
-    private func look(answered: Int64) {
+    /// Looks whether more than so many were answered since the patience began.
+    func look(answered: Int64) {
         let (lane, batch, unwatched) = state.withLock { state in
             state.isWatched = false
-            let (lane, batch) = Self.wake(&state, leastBeside: state.load.answered == answered ? 1 : Self.leastBeside)
+            if state.load.answered == answered { state.overdue = state.taken }
+            let (lane, batch) = Self.wake(&state)
             return (lane, batch, Self.watch(&state))
         }
         lane?.resume(returning: batch)
@@ -87,8 +91,11 @@ final class AppendQueue: Sendable {
     /// The next batch, once there is one; empty once the queue is closed.
     func next() async -> [Waiting] {
         await withCheckedContinuation { continuation in
-            let batch = state.withLock { state in Self.ask(continuation, &state) }
+            let (batch, unwatched) = state.withLock { state in
+                (Self.ask(continuation, &state), Self.watch(&state))
+            }
             if let batch { continuation.resume(returning: batch) }
+            if let unwatched { watch(answered: unwatched) }
         }
     }
 
@@ -171,24 +178,29 @@ final class AppendQueue: Sendable {
     }
 
     private static func finish(_ batch: [Waiting], _ calls: Int, _ state: inout State) {
-        for waiting in batch { state.taken.remove(waiting.prepared.append.stream) }
+        for waiting in batch {
+            state.taken.remove(waiting.prepared.append.stream)
+            if !state.overdue.isEmpty { state.overdue.remove(waiting.prepared.append.stream) }
+        }
         state.load.inFlight -= batch.count
         state.load.answered += Int64(batch.count)
         state.load.calls += Int64(calls)
     }
 
     /// A batch for an idle lane, if there are both.
-    private static func wake(
-        _ state: inout State, leastBeside least: Int = leastBeside
-    ) -> (CheckedContinuation<[Waiting], Never>?, [Waiting]) {
+    private static func wake(_ state: inout State) -> (CheckedContinuation<[Waiting], Never>?, [Waiting]) {
         guard !state.idle.isEmpty, !state.line.isEmpty else { return (nil, []) }
-        let batch = takeBatch(&state, leastBeside: least)
+        let batch = takeBatch(&state)
         return batch.isEmpty ? (nil, []) : (state.idle.removeLast(), batch)
     }
 
     /// The longest beginning of the line that fits; appends to a stream that a lane has already stay in line.
-    private static func takeBatch(_ state: inout State, leastBeside least: Int = leastBeside) -> [Waiting] {
-        guard state.load.inFlight == 0 || state.line.count >= least else { return [] }
+    private static func takeBatch(_ state: inout State) -> [Waiting] {
+        // A call that is overdue keeps nobody waiting; large ones are mostly sent and parsed, which two can be at once.
+        guard
+            state.taken.count == state.overdue.count || state.line.count >= leastBeside
+                || state.load.waitingBytes >= mostBytes
+        else { return [] }
         var batch: [Waiting] = []
         var rest: [Waiting] = []
         var bytes = 0

@@ -37,6 +37,7 @@ struct StreamRead {
     func there(_ connection: some PostgresQueryable) async throws -> (events: [RecordedEvent], isFull: Bool) {
         // Compared as rows, and with the limit as a number: a planner that knew how short most streams are would rather
         // sort all that a long one has than walk along the index.
+        let asked = Self.asked(limit)
         let direction: SQL = backwards ? "DESC" : "ASC"
         let chosen: SQL = """
             SELECT e.*, n.name AS stream_name
@@ -47,12 +48,17 @@ struct StreamRead {
                 WHERE (e.stream_id, e.version) > (n.stream_id, \(after))
                   AND (e.stream_id, e.version) <= (n.stream_id, \(through ?? .max))
                 ORDER BY e.stream_id \(direction), e.version \(direction)
-                LIMIT \(unsafeRaw: "\(limit)")) e
+                LIMIT \(unsafeRaw: "\(asked)")) e
             WHERE n.name = \(stream.description)
             """
         let page = try await EventRows.page(
-            chosen, isNamed: true, order: "e.version \(direction)", limit: limit, connection)
-        return (page.events, page.isCut || page.events.count == limit)
+            chosen, isNamed: true, order: "e.version \(direction)", limit: asked, connection)
+        return (Array(page.events.prefix(limit)), page.isCut || page.events.count >= limit)
+    }
+
+    /// The next power of two: each other limit is another statement, to be parsed and kept by every connection.
+    private static func asked(_ limit: Int) -> Int {
+        limit > 1 << 20 ? limit : 1 << (Int.bitWidth - (max(1, limit) - 1).leadingZeroBitCount)
     }
 
     /// The page, inside a transaction.

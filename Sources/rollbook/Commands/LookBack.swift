@@ -57,6 +57,7 @@ struct History: ClientCommand {
         let table: Table
         if releases {
             let reply: HistoryReply = try await client.get(path, query: query)
+            if reply.events.isEmpty { Output.error("There was no event in that time.") }
             table = Self.releases(reply.releases)
         } else {
             let reply: HistoryTail = try await client.get(path, query: query)
