@@ -31,7 +31,12 @@ enum EventStreamReply {
                 var events = Writer(body: writer)
                 // A first line of no meaning makes the head of the answer leave at once.
                 try await events.body.write(ByteBuffer(string: ": rollbook\n\n"))
-                try await request.body.consumeWithCancellationOnInboundClose { _ in try await send(&events) }
+                try await request.body.consumeWithCancellationOnInboundClose { body in
+                    // Read to its end first: the process traps if the answer ends before somebody has seen that of the
+                    // request (Hummingbird 2, `withInboundCloseHandler` cancels its reader, which then ends no body).
+                    for try await _ in body {}
+                    try await send(&events)
+                }
                 try await writer.finish(nil)
             })
     }

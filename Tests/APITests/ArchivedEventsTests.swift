@@ -22,6 +22,17 @@ import Testing
         }
     }
 
+    @Test func `an answer that ends at once waits for the end of the request, which the process may die of else`()
+        async throws
+    {
+        try await withHole(at: 2...4) { client in
+            for _ in 0..<300 {
+                let answer = try await client.follow("after=0")
+                #expect(answer.ids == ["1-1"])
+            }
+        }
+    }
+
     @Test(arguments: [7, 107] as [Int64])
     func `one that comes to an archive later is given all before it, and then told of it`(_ first: Int64) async throws {
         try await withHole(at: first...first + 2) { client in
