@@ -35,7 +35,7 @@ public struct SystemControlClock: ControlClock {
     public func sleep(until deadline: Instant) async throws {
         // The one place where waiting takes real time, for all who are given a clock. A day at a time: the machine's
         // timers count nanoseconds, and end with the year 2262.
-        // How long is settled once: a wall clock that is set back meanwhile must not keep a lease from its renewal.
+        // How long is settled once, and no part asks the wall clock again: a wall clock that is set back meanwhile must not keep a lease from its renewal.
         var left = deadline.since(now())
         while left > .zero {
             let part = min(left, .seconds(86_400))

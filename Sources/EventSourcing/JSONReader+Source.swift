@@ -48,7 +48,8 @@ extension JSONReader {
             guard byte(at) == UInt8(ascii: "\"") else { throw GivenUp() }
             let (end, isPlain) = endOfString(at)
             let inner = UnsafeBufferPointer(rebasing: bytes[at + 1..<end - 1])
-            return isPlain ? String(decoding: inner, as: UTF8.self) : Self.unescaped(inner)
+            return isPlain
+                ? String(decoding: inner, as: UTF8.self) : String(decoding: JSONText.unescaped(inner), as: UTF8.self)
         }
 
         func integer<Number: FixedWidthInteger>(at: Int) throws -> Number {
@@ -206,42 +207,6 @@ extension JSONReader {
             isDigit(byte) || byte == UInt8(ascii: ".") || byte | 0x20 == UInt8(ascii: "e") || byte == UInt8(ascii: "+")
                 || byte == UInt8(ascii: "-")
         }
-
-        static func unescaped(_ text: UnsafeBufferPointer<UInt8>) -> String {
-            var (units, at): ([UInt16], Int) = ([], 0)
-            var plain: [UInt8] = []
-            var result = ""
-            func flush() {
-                result += String(decoding: plain, as: UTF8.self) + String(decoding: units, as: UTF16.self)
-                (plain, units) = ([], [])
-            }
-            while at < text.count {
-                guard text[at] == UInt8(ascii: "\\") else {
-                    if !units.isEmpty { flush() }
-                    plain.append(text[at])
-                    at += 1
-                    continue
-                }
-                let escape = text[at + 1]
-                at += 2
-                if escape == UInt8(ascii: "u") {
-                    units.append(UInt16(String(decoding: text[at..<at + 4], as: UTF8.self), radix: 16) ?? 0xFFFD)
-                    at += 4
-                    continue
-                }
-                if !units.isEmpty { flush() }
-                switch escape {
-                case UInt8(ascii: "b"): plain.append(0x08)
-                case UInt8(ascii: "f"): plain.append(0x0C)
-                case UInt8(ascii: "n"): plain.append(0x0A)
-                case UInt8(ascii: "r"): plain.append(0x0D)
-                case UInt8(ascii: "t"): plain.append(0x09)
-                default: plain.append(escape)
-                }
-            }
-            flush()
-            return result
-        }
     }
 
     /// The members of one object, found but not read.
@@ -263,7 +228,7 @@ extension JSONReader {
 
         func name(_ member: Member) -> String {
             let bytes = source.name(member.name)
-            return member.isPlain ? String(decoding: bytes, as: UTF8.self) : Source.unescaped(bytes)
+            return String(decoding: member.isPlain ? Array(bytes) : JSONText.unescaped(bytes), as: UTF8.self)
         }
 
         /// Where the value of that name is.

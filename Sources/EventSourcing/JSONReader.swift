@@ -21,10 +21,12 @@ struct JSONReader: Decoder {
     static func read<Value: Decodable>(_ type: Value.Type, from text: String) -> Value? {
         var text = text
         return text.withUTF8 { bytes in
-            // Whether it is JSON is settled once, so that nothing below has to look.
+            // Whether it is JSON is settled once, so that nothing below has to look. What is wrong with it is not lost:
+            // JSONDecoder reads the text again, and says it.
             guard let end = try? JSONText.end(ofValueIn: bytes, from: 0), end == bytes.count else { return nil }
             let source = Source(bytes)
-            let value = try? source.value(type, at: source.afterSpace(0))  // the reason is found again by JSONDecoder
+            // Likewise here: whatever this reader gives up on is read again.
+            let value = try? source.value(type, at: source.afterSpace(0))
             return source.isOdd ? nil : value
         }
     }

@@ -168,7 +168,7 @@ final class LagWatch: Sendable {
                 worst.withLock { $0[reader.name] = max($0[reader.name] ?? 0, lag) }
             }
             if heads.count > 3000 { heads.removeFirst(1000) }
-            // How finely a lag is seen.
+            // How finely a lag is seen: it is sampled, for nobody announces it.
             try await Task.sleep(for: .milliseconds(25))
         }
     }

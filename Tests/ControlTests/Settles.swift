@@ -7,7 +7,7 @@ func settles(rounds: Int = 15, _ condition: () async throws -> Bool) async throw
     for _ in 0..<rounds {
         if try await condition() { return true }
         for _ in 0..<10 { await Task.yield() }
-        // What goes on in other threads, too.
+        // What goes on in other threads, too, of which nobody here is told: a pause for them, and no limit of its own.
         try await Task.sleep(for: .milliseconds(10))
     }
     return try await condition()

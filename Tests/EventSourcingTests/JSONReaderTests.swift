@@ -82,6 +82,7 @@ import Testing
     ])
     func `what is not JSON, or not plain, is left to the other one`(text: String) throws {
         #expect(JSONReader.read(JSONValue.self, from: text) == nil)
+        // Whether both refuse it is what is asked; how they word it stands in the next test.
         let wanted = try? JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
         #expect((try? CanonicalJSON.read(JSONValue.self, from: text)) == wanted)
     }

@@ -84,21 +84,7 @@ import Testing
     /// 20,000 events in partitions of 2,500: every other one of one long stream, the rest of hundreds, each appended alone;
     /// and the index of them all.
     private static let fill = """
-        SET ROLE rollbook_ledger;
-        UPDATE ledger.partition_plan SET size = 2500;
-        DO $$
-        DECLARE
-            made text;
-        BEGIN
-            DROP VIEW ledger.current_event;
-            DROP VIEW ledger.current_range;
-            FOR made IN SELECT table_name FROM ledger.event_partition LOOP
-                EXECUTE format('DROP TABLE ledger.%I', made);
-            END LOOP;
-            DELETE FROM ledger.event_partition;
-            PERFORM ledger.prepare_partitions(8);
-            PERFORM ledger.roll_over();
-        END $$;
+        \(partitions(of: 2500, ahead: 8))
         INSERT INTO ledger.stream (name) VALUES ('bulk-long');
         INSERT INTO ledger.stream (name) SELECT 'bulk-s' || n FROM generate_series(1, 499) n;
         INSERT INTO ledger.event_type (name) VALUES ('bulk.common.v1'), ('bulk.other.v1'), ('bulk.rare.v1');

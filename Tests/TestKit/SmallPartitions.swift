@@ -1,9 +1,13 @@
-/// Makes the next partitions of a new ledger hold sixteen events each; run as who may take the log owner's role.
+/// Makes the partitions of a new ledger hold sixteen events each; run as who may take the log owner's role.
+public let smallPartitions = partitions(of: 16, ahead: 2)
+
+/// Makes the next `count` partitions of a new ledger hold `size` events each, likewise.
 ///
-/// The first were made by the migration, and are empty: they make room for smaller ones.
-public let smallPartitions = """
+/// The first were made by the migration, and are empty: they make room for these.
+public func partitions(of size: Int, ahead count: Int) -> String {
+    """
     SET ROLE rollbook_ledger;
-    UPDATE ledger.partition_plan SET size = 16;
+    UPDATE ledger.partition_plan SET size = \(size);
     DO $$
     DECLARE
         made text;
@@ -14,7 +18,8 @@ public let smallPartitions = """
             EXECUTE format('DROP TABLE ledger.%I', made);
         END LOOP;
         DELETE FROM ledger.event_partition;
-        PERFORM ledger.prepare_partitions(2);
+        PERFORM ledger.prepare_partitions(\(count));
         PERFORM ledger.roll_over();
     END $$;
     """
+}

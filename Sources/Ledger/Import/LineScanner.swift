@@ -90,7 +90,7 @@ struct LineScanner {
         at = end
         let inner = UnsafeBufferPointer(rebasing: bytes[start + 1..<end - 1])
         guard inner.contains(UInt8(ascii: "\\")) else { return .inPlace(UnsafeRawBufferPointer(inner)) }
-        return .unescaped(Self.unescape(inner))
+        return .unescaped(JSONText.unescaped(inner))
     }
 
     /// Text in quotes, or nothing for `null`.
@@ -138,41 +138,5 @@ struct LineScanner {
             throw LineProblem(
                 field: field, problem: "it is no JSON: \(error)", fix: "write each event as `rollbook export` does")
         }
-    }
-
-    /// What `escaped`, which was checked, stands for.
-    private static func unescape(_ escaped: UnsafeBufferPointer<UInt8>) -> [UInt8] {
-        var unescaped: [UInt8] = []
-        func unit(_ at: Int) -> UInt32 {
-            escaped[at..<at + 4].reduce(0) { $0 << 4 | UInt32(Character(UnicodeScalar($1)).hexDigitValue ?? 0) }
-        }
-        var at = 0
-        while at < escaped.count {
-            let byte = escaped[at]
-            at += 1
-            guard byte == UInt8(ascii: "\\") else {
-                unescaped.append(byte)
-                continue
-            }
-            let kind = escaped[at]
-            at += 1
-            switch kind {
-            case UInt8(ascii: "b"): unescaped.append(0x08)
-            case UInt8(ascii: "f"): unescaped.append(0x0C)
-            case UInt8(ascii: "n"): unescaped.append(0x0A)
-            case UInt8(ascii: "r"): unescaped.append(0x0D)
-            case UInt8(ascii: "t"): unescaped.append(0x09)
-            case UInt8(ascii: "u"):
-                var scalar = unit(at)
-                at += 4
-                if (0xD800..<0xDC00).contains(scalar) {
-                    scalar = 0x10000 + ((scalar - 0xD800) << 10) + (unit(at + 2) - 0xDC00)
-                    at += 6
-                }
-                unescaped.append(contentsOf: String(UnicodeScalar(scalar) ?? "\u{FFFD}").utf8)
-            default: unescaped.append(kind)
-            }
-        }
-        return unescaped
     }
 }

@@ -63,6 +63,7 @@ final class AppendQueue: Sendable {
     /// Has those in line wait no more for the calls that are under way if none is answered for too long.
     private func watch(answered: Int64) {
         Task { [weak self, patience] in
+            // Fails only if this task is cancelled, which nobody does: then it looks sooner.
             try? await Task.sleep(for: patience)
             self?.look(answered: answered)
         }

@@ -68,7 +68,7 @@ import Testing
         for _ in 0..<100 {
             var packed = snapshot.packed
             packed[Int.random(in: packed.indices, using: &numbers)] = UInt8.random(in: 0...255, using: &numbers)
-            // It may be another reading, which its digest would tell; it ends in any case.
+            // A value or an error, both are right, for what tells them apart is the digest: that it ends is what is asked.
             _ = try? RolloutSnapshot(state: snapshot.state, packed: packed).reading()
         }
         #expect(throws: (any Error).self) { try RolloutSnapshot(state: "{}", packed: snapshot.packed).reading() }
