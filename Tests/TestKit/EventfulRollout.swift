@@ -98,24 +98,7 @@ public struct EventfulRollout {
 
     /// The world does what it is told until nothing is outstanding.
     private mutating func obey() throws {
-        while let rollout = state.rollout {
-            if rollout.scaling.isOutstanding {
-                try order(.reportScaled(generation: rollout.scaling.decided))
-            } else if rollout.routing.isOutstanding, let split = rollout.split {
-                try order(
-                    .reportRouted(
-                        RouteObservation(
-                            generation: rollout.routing.decided, split: split, router: "nginx", detail: "seen")))
-            } else if let set = rollout.sets.first(where: { $0.available != $0.wanted || $0.current != $0.wanted }) {
-                try order(
-                    .observePods(
-                        PodsSeen(
-                            podTemplateHash: set.podTemplateHash, desired: set.wanted, current: set.wanted,
-                            ready: set.wanted, available: set.wanted)))
-            } else {
-                return
-            }
-        }
+        while let report = state.rollout?.nextReport { try order(report) }
     }
 
     /// The same answer to every metric of the runs that are under way.

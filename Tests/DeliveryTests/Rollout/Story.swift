@@ -50,22 +50,8 @@ struct Story {
     /// The world obeys: sizes accepted, pods become available, splits applied, until nothing is outstanding.
     mutating func obey() throws {
         for _ in 0..<100 {
-            if rollout.scaling.isOutstanding {
-                try when(.reportScaled(generation: rollout.scaling.decided))
-            } else if rollout.routing.isOutstanding, let split = rollout.split {
-                try when(
-                    .reportRouted(
-                        RouteObservation(
-                            generation: rollout.routing.decided, split: split, router: "nginx", detail: "seen")))
-            } else if let set = rollout.sets.first(where: { $0.available != $0.wanted || $0.current != $0.wanted }) {
-                try when(
-                    .observePods(
-                        PodsSeen(
-                            podTemplateHash: set.podTemplateHash, desired: set.wanted, current: set.wanted,
-                            ready: set.wanted, available: set.wanted)))
-            } else {
-                return
-            }
+            guard let report = rollout.nextReport else { return }
+            try when(report)
         }
     }
 
