@@ -195,7 +195,7 @@ comment on function prepare_partitions is 'Makes partitions until p_ahead of the
 -- It waits for whoever has a transaction open that looked into the views, and appends wait behind it: not for long, and
 -- the keeper tries again.
 create function roll_over() returns boolean
-language plpgsql volatile security definer set search_path = ledger, pg_temp set lock_timeout = '100ms' as $$
+language plpgsql volatile security definer set search_path = ledger, pg_temp as $$
 declare
     v_name text;
     v_end bigint;
@@ -220,6 +220,8 @@ comment on function roll_over is 'Points the appends at the partition that the h
 
 select prepare_partitions(2);
 select roll_over();
+-- From now on appends would wait with it. Here only other migrations of the cluster are in the way, and may be.
+alter function roll_over() set lock_timeout = '100ms';
 
 -- Names -----------------------------------------------------------------------------------------------------------
 

@@ -129,7 +129,7 @@ struct RolloutRoutes: Sendable {
 
     /// Whether the events take up so much of a page that it may have had no room for the next one.
     private static func isHeavy(_ batch: [RecordedEvent]) -> Bool {
-        batch.reduce(0) { $0 + $1.event.data.utf8.count + $1.event.metadata.utf8.count } >= LogPage.mostBytes / 4
+        batch.reduce(0) { $0 + $1.event.textBytes } >= LogPage.mostBytes / 4
     }
 
     private static func span(_ request: Request) throws(APIProblem) -> (PointInTime?, PointInTime?) {

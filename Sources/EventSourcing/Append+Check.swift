@@ -32,7 +32,7 @@ extension Append {
         if let (field, _) = texts.first(where: { $0.1.utf8.contains(0) }) {
             throw refusal("\(field) holds U+0000, which cannot be kept; replace it, for example by U+FFFD")
         }
-        let size = event.data.utf8.count + event.metadata.utf8.count
+        let size = event.textBytes
         guard size <= largestEvent else {
             throw refusal(
                 "data and metadata have \(size) bytes; at most \(largestEvent) fit, so keep large bodies elsewhere "

@@ -139,11 +139,8 @@ extension ReleasePlan {
 
 extension Release {
     /// What tells the runs of this revision apart, but for repeats: the step, or none for the background.
-    func runKey(_ stepIndex: Int?) -> String { Self.runKey(podTemplateHash, revision, step: stepIndex) }
-
-    /// As ``runKey(_:)``, of any revision.
-    static func runKey(_ podTemplateHash: String, _ revision: Int, step: Int?) -> String {
-        "\(podTemplateHash)-\(revision)" + (step.map { "-\($0)" } ?? "")
+    func runKey(_ stepIndex: Int?) -> String {
+        "\(podTemplateHash)-\(revision)" + (stepIndex.map { "-\($0)" } ?? "")
     }
 
     /// The latest run of a kind; for a step, of that step.

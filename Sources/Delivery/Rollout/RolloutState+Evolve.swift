@@ -151,8 +151,9 @@ extension Rollout {
             course: .progressing(Release.Progress(index: 0, enteredAt: nil, pause: nil, isFull: false)), runs: [],
             isLate: false)
         // Of revisions that have given way no run begins any more: a revision that comes back has a new number.
-        let key = Release.runKey(started.podTemplateHash, started.revision, step: nil)
-        runNames = runNames.filter { $0.key == key || $0.key.hasPrefix(key + "-") }
+        if let key = release?.runKey(nil) {
+            runNames = runNames.filter { $0.key == key || $0.key.hasPrefix(key + "-") }
+        }
         if started.stable == nil {
             // The first revision counts as stable from the start: there is nothing else to send traffic to
             // (Argo Rollouts, `shouldFullPromote`, "Initial deploy").

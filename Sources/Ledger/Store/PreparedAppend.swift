@@ -12,7 +12,7 @@ final class PreparedAppend: Sendable {
     init(_ append: Append) {
         self.append = append
         hashes = append.events.map(ContentHash.of)
-        bytes = append.events.reduce(200) { $0 + 300 + $1.data.utf8.count + $1.metadata.utf8.count }
+        bytes = append.events.reduce(200) { $0 + 300 + $1.textBytes }
     }
 
     /// The event of an append that is as plain as can be: one event after a known version, for nobody's order.
