@@ -83,7 +83,10 @@ let package = Package(
         tests("TransparencyTests", ["Transparency", crypto], exclude: ["check.py"]),
         room(
             "Ledger",
-            ["CLibz", "Postgres", "Delivery", "EventSourcing", "Transparency", crypto, logging, serviceLifecycle]),
+            [
+                "CLibz", "Postgres", "Delivery", "EventSourcing", "Transparency", crypto, deque, logging,
+                serviceLifecycle,
+            ]),
         tests(
             "LedgerTests",
             ["Ledger", "Postgres", "EventSourcing", "Delivery", "Transparency", "TestKit", crypto, logging]),

@@ -301,7 +301,7 @@ create function append_one(
     p_stream bigint, p_expected bigint, p_event_id uuid, p_type int, p_actor int, p_occurred_at timestamptz,
     p_causation uuid, p_correlation uuid, p_data text, p_metadata text, p_content_hash bytea,
     p_lease text, p_lease_epoch bigint,
-    out "position" bigint, out recorded_at timestamptz
+    out "position" bigint, out recorded_at timestamptz, out epoch int
 )
 language plpgsql volatile security definer set search_path = ledger, pg_temp as $$
 declare
@@ -337,6 +337,7 @@ begin
     perform pg_notify('ledger', (v_head + 1)::text);
     "position" := v_head + 1;
     recorded_at := v_now;
+    epoch := v_epoch;
 end $$;
 comment on function append_one is
     'Appends one event to a stream whose last event lies in the current partition; null if it is not that simple.';
@@ -351,6 +352,7 @@ create function append(
     p_lease_epoch bigint[],
     out first_position bigint,  -- of the first event appended
     out recorded_at timestamptz,
+    out epoch int,
     out status text[],          -- null: all were appended, in order. Else of each request: appended; duplicate: the
                                 -- first result follows; conflict: the actual version follows; fenced: somebody else
                                 -- holds the lease; reused: the command id stands for another order
@@ -382,6 +384,7 @@ begin
      limit 1;
     first_position := v_head + 1;
     append.recorded_at := v_now;
+    append.epoch := v_epoch;
 
     -- Positions only grow, so a version that the current partition has is the stream's last: unless the head has left it.
     v_is_current := v_head < (select r.end_position from current_range r);

@@ -33,6 +33,9 @@ public struct FollowerPlace: Sendable {
         seen = event.event.id
     }
 
+    /// Whether it is known that `event` is the one at ``place``.
+    public func isAt(_ event: Identifier) -> Bool { seen == event }
+
     /// Goes on over the page that comes next; nil if there is nothing yet.
     ///
     /// - Throws: `.archived` if the very next event stands in an archive.

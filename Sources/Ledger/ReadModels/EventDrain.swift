@@ -49,33 +49,67 @@ struct EventDrain: Sendable {
     /// Takes the rows of a ``query(_:passingOver:)``; nil if one has a payload that is too long for it.
     init?(_ result: PostgresResult) throws {
         guard try !result.contains(where: { try $0.get(8, as: Bool.self) }) else { return nil }
-        var copy = ByteWriter(capacity: result.count * 512)
-        var rows: [Int] = []
-        rows.reserveCapacity(result.count)
+        var writer = RowWriter(capacity: result.count)
         for row in result {
+            let data = try row.get(7, as: String?.self)
+            writer.row(
+                (try row.get(0), try row.get(1), try row.get(2)), (try row.get(3), try row.get(4)),
+                (try row.get(5), try row.get(6)), data)
+        }
+        self.init(writer)
+    }
+
+    /// The rows of events that need not be read.
+    init(_ entries: [RecentAppends.Entry], passingOver passedOver: [Int32]) {
+        let passedOver = Set(passedOver)
+        var writer = RowWriter(capacity: entries.count)
+        for entry in entries {
+            let event = entry.event
+            writer.row(
+                (entry.position.value, entry.ids.stream, entry.version.value), (entry.ids.type, entry.ids.actor),
+                (PostgresInstant(event.occurredAt), PostgresInstant(entry.recordedAt)),
+                passedOver.contains(entry.ids.type) ? nil : event.data)
+        }
+        self.init(writer)
+    }
+
+    /// Writes rows as COPY does.
+    private struct RowWriter {
+        private(set) var copy: ByteWriter
+        private(set) var rows: [Int] = []
+
+        /// - Parameter capacity: How many rows are to be expected.
+        init(capacity: Int) {
+            copy = ByteWriter(capacity: capacity * 512)
+            rows.reserveCapacity(capacity)
+        }
+
+        mutating func row(
+            _ places: (position: Int64, stream: Int64, version: Int64), _ names: (type: Int32, actor: Int32),
+            _ times: (occurred: PostgresInstant, recorded: PostgresInstant), _ data: String?
+        ) {
             rows.append(copy.bytes.count)
             copy.int16(8)
-            for column in 0..<3 {
-                copy.int32(8)
-                copy.int64(try row.get(column))
-            }
-            for column in 3..<5 {
+            for value in [places.position, places.stream, places.version] { put(value) }
+            for value in [names.type, names.actor] {
                 copy.int32(4)
-                copy.int32(try row.get(column))
+                copy.int32(value)
             }
-            for column in 5..<7 {
-                copy.int32(8)
-                copy.int64(try row.get(column, as: PostgresInstant.self).microsecondsSince2000)
-            }
-            if let data = try row.get(7, as: String?.self) {
+            for time in [times.occurred, times.recorded] { put(time.microsecondsSince2000) }
+            if let data {
                 copy.counted { $0.utf8(data) }
             } else {
                 copy.int32(-1)
             }
         }
-        bytes = copy.bytes
-        self.rows = rows
+
+        private mutating func put(_ value: Int64) {
+            copy.int32(8)
+            copy.int64(value)
+        }
     }
+
+    private init(_ writer: RowWriter) { (bytes, rows) = (writer.copy.bytes, writer.rows) }
 
     /// Finds the rows in what COPY gave.
     init(_ bytes: [UInt8]) throws {

@@ -126,7 +126,11 @@ public actor Projector: Service {
                 await gather()
                 continue
             }
-            let range = PositionRange(after: place.position, through: head).prefix(batchSize)
+            var range = PositionRange(after: place.position, through: head)
+            if model.readsRecentAppends, let end = store.recent.end(after: place.position) {
+                range.through = min(range.through, end)
+            }
+            range = range.prefix(batchSize)
             let begun = ContinuousClock.now
             try await take(range, from: place)
             let end = ContinuousClock.now
@@ -190,13 +194,21 @@ public actor Projector: Service {
             // Taken out and put back, so that what it keeps has one owner and is changed in place.
             var working = model
             model.forget()
-            let opening = [CheckpointRow.begin(working, over: range, into: place.generation)]
+            let recent = working.readsRecentAppends ? store.recent.row(in: range) : nil
+            let opening = [
+                CheckpointRow.begin(working, over: range, into: place.generation),
+                "SELECT event_id FROM ledger.event WHERE position = \(range.through.value)",
+            ]
             try await store.pool.onConnection { connection in
                 try await connection.transaction(
-                    opening: opening + working.opening(range, into: place.generation)
+                    opening: opening + (recent == nil ? working.opening(range, into: place.generation) : [])
                 ) { connection, opened in
-                    try await working.project(
-                        range, Array(opened.dropFirst()), into: place.generation, through: connection)
+                    if let last = recent?.last {
+                        // The log may have been cut short, and have gone on, since that was appended here.
+                        guard try opened[1].single().get(0) == last.event.id.uuid else { throw ForeignLog() }
+                    }
+                    return try await working.project(
+                        range, Array(opened.dropFirst(2)), recent, into: place.generation, through: connection)
                 }
             }
             // Whoever reset it meanwhile has cleared the place, and what was projected went with it.
@@ -208,6 +220,9 @@ public actor Projector: Service {
         } catch let poison as PoisonEvent {
             // Rolled back; what is known still holds.
             throw poison
+        } catch is ForeignLog {
+            store.recent.begin()
+            forget()
         } catch let error as PostgresError where error.sqlState == .overtaken {
             // Another projector, or a rebuild, was faster: its checkpoint counts.
             forget()
@@ -218,6 +233,9 @@ public actor Projector: Service {
             throw error
         }
     }
+
+    /// What was appended here is not what the log has.
+    private struct ForeignLog: Error {}
 
     /// Where the rows stand; those of an older version are made anew beside them.
     private func checkpoint() async throws -> CheckpointRow {

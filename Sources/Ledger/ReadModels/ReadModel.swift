@@ -9,17 +9,23 @@ protocol ReadModel: Sendable {
     var version: Int { get }
     /// Its tables, as readers call them.
     var tables: [ReadModelTable] { get }
+    /// Whether it can do with what this instance has appended itself, without reading that in the log.
+    var readsRecentAppends: Bool { get }
     /// What can be asked of the server about `range` before anything is known of it, to spare a round trip.
     func opening(_ range: PositionRange, into generation: Int) -> [SQL]
     /// Finds what the events of `range` mean for the tables of `generation`, through the connection of the transaction
     /// that also moves the checkpoint.
     ///
     /// Ranges follow each other. State kept between them must follow from the events alone.
-    /// - Parameter opened: The answers to ``opening(_:into:)``, in the same transaction.
+    /// - Parameters:
+    ///   - opened: The answers to ``opening(_:into:)``, in the same transaction.
+    ///   - recent: All events of `range`, if they were appended here lately; nothing was asked for then. Always nil unless
+    ///     ``readsRecentAppends``.
     /// - Returns: The statements that write what is still to be written.
     /// - Throws: ``PoisonEvent`` for an event that cannot be read.
     mutating func project(
-        _ range: PositionRange, _ opened: [PostgresResult], into generation: Int, through connection: PostgresConnection
+        _ range: PositionRange, _ opened: [PostgresResult], _ recent: [RecentAppends.Entry]?, into generation: Int,
+        through connection: PostgresConnection
     ) async throws -> [SQL]
     /// Fills empty tables that have no indexes yet, as fast as it can, up to the shadow's target.
     /// - Throws: ``PoisonEvent`` for an event that cannot be read.
@@ -31,6 +37,8 @@ protocol ReadModel: Sendable {
 }
 
 extension ReadModel {
+    var readsRecentAppends: Bool { false }
+
     func culprit(of error: any Error, in range: PositionRange, pool: PostgresPool) async throws -> PoisonEvent? { nil }
 
     /// Writes what the events of `range` mean in a transaction that is open already.
@@ -39,7 +47,7 @@ extension ReadModel {
         _ range: PositionRange, into generation: Int, through connection: PostgresConnection
     ) async throws {
         let opened = try await connection.pipeline(opening(range, into: generation))
-        try await connection.pipeline(try await project(range, opened, into: generation, through: connection))
+        try await connection.pipeline(try await project(range, opened, nil, into: generation, through: connection))
     }
 }
 

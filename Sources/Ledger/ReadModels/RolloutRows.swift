@@ -8,6 +8,7 @@ struct RolloutRows: ReadModel {
     let name = "rollout"
     let version = 1
     let tables = RolloutTables.all
+    let readsRecentAppends = true
     /// How many folds are kept between ranges; the others are made again from their streams.
     private static let mostKept = 10_000
     /// So few events are asked for as rows: a COPY of them would have to be planned each time.
@@ -45,10 +46,13 @@ struct RolloutRows: ReadModel {
     }
 
     mutating func project(
-        _ range: PositionRange, _ opened: [PostgresResult], into generation: Int, through connection: PostgresConnection
+        _ range: PositionRange, _ opened: [PostgresResult], _ recent: [RecentAppends.Entry]?, into generation: Int,
+        through connection: PostgresConnection
     ) async throws -> [SQL] {
         let drain: EventDrain
-        if let few = try opened.first.flatMap({ try EventDrain($0) }) {
+        if let recent {
+            drain = EventDrain(recent, passingOver: names.passedOver)
+        } else if let few = try opened.first.flatMap({ try EventDrain($0) }) {
             drain = few
         } else {
             if names.typeNames.isEmpty { try await names.learnTypes(through: connection) }

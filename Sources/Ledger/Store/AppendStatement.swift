@@ -36,7 +36,7 @@ struct AppendStatement {
         let hasFences = requests.contains { $0.fence != nil }
         return """
             SELECT first_position, recorded_at, status, version, position, at,
-                   CASE WHEN 'duplicate' = ANY (status) THEN \(Self.durableCommit) END, reused_on
+                   CASE WHEN 'duplicate' = ANY (status) THEN \(Self.durableCommit) END, reused_on, epoch
             FROM ledger.append(
                 \(streams), \(requests.map(\.expecting.version)), \(events),
                 \(hasCommands ? requests.map { $0.command?.uuid } : nil),
@@ -51,11 +51,16 @@ struct AppendStatement {
     /// - Source: PostgreSQL `xact.c`, `RecordTransactionCommit`: who has written nothing waits for nothing.
     static var durableCommit: SQL { "pg_logical_emit_message(true, 'rollbook', '')" }
 
-    /// The answer to each request of `batch`, in order.
-    func answers(
-        _ result: PostgresResult, to batch: [PreparedAppend]
-    ) throws -> [Result<Appended, EventStoreFailure>] {
+    /// What the server says to a call: an answer to each request, in order, and the epoch that the log is in.
+    typealias Answers = (each: [AppendQueue.Answer], epoch: Int)
+
+    /// The answers to `batch`.
+    func answers(_ result: PostgresResult, to batch: [PreparedAppend]) throws -> Answers {
         let row = try result.single()
+        return (try answers(row, to: batch), try row.get(8))
+    }
+
+    private func answers(_ row: PostgresRow, to batch: [PreparedAppend]) throws -> [AppendQueue.Answer] {
         guard let statuses = try row.get(2, as: [String]?.self) else {
             var position: Int64 = try row.get(0)
             let recordedAt = Instant(try row.get(1, as: PostgresInstant.self))
@@ -160,7 +165,7 @@ struct AppendStatement {
         guard let (event, expected) = request.loneEvent else { return nil }
         let fence = request.append.fence
         return """
-            SELECT position, recorded_at
+            SELECT position, recorded_at, epoch
             FROM ledger.append_one(
                 \(ids.streams[0]), \(expected), \(event.id.uuid), \(try ids.id(ofType: event.type)),
                 \(try ids.id(of: event.actor)), \(PostgresInstant(event.occurredAt)), \(event.causation?.uuid),
@@ -170,12 +175,13 @@ struct AppendStatement {
     }
 
     /// The answer to one event; nil if nothing was decided.
-    func answer(_ result: PostgresResult, toOne request: PreparedAppend) throws -> Appended? {
+    func answer(_ result: PostgresResult, toOne request: PreparedAppend) throws -> Answers? {
         let row = try result.single()
         guard let position = try row.get(0, as: Int64?.self) else { return nil }
-        return Appended(
+        let appended = Appended(
             version: StreamVersion((request.append.expecting.version ?? 0) + 1), position: GlobalPosition(position),
             recordedAt: Instant(try row.get(1, as: PostgresInstant.self)), isDuplicate: false)
+        return ([.success(appended)], try row.get(2))
     }
 }
 

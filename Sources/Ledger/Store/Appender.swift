@@ -9,11 +9,14 @@ internal import Synchronization
 final class Appender: Sendable {
     private let queue = AppendQueue()
     private let lanes: Lanes
+    /// What they appended lately.
+    let recent = RecentAppends()
     private let isStarted = Mutex(false)
 
     init(_ configuration: PostgresConfiguration, signal: HeadSignal, logger: Logger) {
         lanes = Lanes(
-            configuration: configuration.asLedgerAppender, queue: queue, signal: signal, logger: logger)
+            configuration: configuration.asLedgerAppender, queue: queue, recent: recent, signal: signal,
+            logger: logger)
     }
 
     deinit { queue.close() }
@@ -44,6 +47,7 @@ private struct Lanes: Sendable {
     let configuration: PostgresConfiguration
     let names = NameRegister()
     let queue: AppendQueue
+    let recent: RecentAppends
     let signal: HeadSignal
     let logger: Logger
 
@@ -58,7 +62,7 @@ private struct Lanes: Sendable {
             }
             do {
                 let lane = try await AppendLane(
-                    configuration, names: names, queue: queue, signal: signal, logger: logger)
+                    configuration, names: names, queue: queue, recent: recent, signal: signal, logger: logger)
                 batch = await lane.run(batch)
                 if batch.isEmpty { return }
             } catch {

@@ -173,6 +173,9 @@ public struct PostgresEventStore: EventStore, Service {
         return heard > place ? heard : try await head()
     }
 
+    /// What this instance has appended itself, lately.
+    var recent: RecentAppends { appender.recent }
+
     /// Asks the server where the log ends, in place of what was heard: the log may have been cut short since.
     func lookAgain() async {
         do { signal.set(to: try await head()) } catch {
@@ -230,6 +233,7 @@ public struct PostgresEventStore: EventStore, Service {
     /// - Throws: ``FollowerEnd`` if it is not; `EventStoreFailure`.
     private func page(after cursor: inout FollowerPlace, limit: Int) async throws -> LogPage {
         let place = cursor.place
+        if let page = recentPage(after: cursor, limit: limit) { return page }
         if place > .start {
             var page = try await page(after: GlobalPosition(place.value - 1), limit: limit + 1)
             if let last = page.events.first {
@@ -246,6 +250,14 @@ public struct PostgresEventStore: EventStore, Service {
             // It may be the one at the place alone that was put away.
         }
         return try await page(after: place, limit: limit)
+    }
+
+    /// The next events, if they and the one before them, which `cursor` knows, were appended here lately.
+    private func recentPage(after cursor: FollowerPlace, limit: Int) -> LogPage? {
+        guard let row = recent.row(from: cursor.place, limit: limit + 1), row.count > 1,
+            cursor.isAt(row[0].event.id)
+        else { return nil }
+        return LogPage(events: row.dropFirst().map(\.recorded), end: row.count > limit ? .limit : .complete)
     }
 
     private func page(after place: GlobalPosition, limit: Int) async throws(EventStoreFailure) -> LogPage {

@@ -50,6 +50,8 @@ final class Wire {
         let statement: UInt64
         var deadline: ContinuousClock.Instant?
         let isCancellable: Bool
+        /// Until when the answer is looked for without sleeping.
+        var attention: ContinuousClock.Instant?
         /// Once asked to end: when to give up.
         var giveUp: ContinuousClock.Instant?
     }
@@ -76,7 +78,16 @@ final class Wire {
             if untilSent, flushed == 0 { return }
             let limit = [patience.deadline, patience.giveUp].compactMap { $0 }.min()
             let timeout = limit.map { ($0 - ContinuousClock.now).pollMilliseconds } ?? -1
-            let ready = poll(&sockets, 2, timeout)
+            var ready: Int32 = 0
+            while let attention = patience.attention, ready == 0 {
+                guard ContinuousClock.now < attention else {
+                    patience.attention = nil
+                    break
+                }
+                ready = poll(&sockets, 2, 0)
+                if ready == 0 { sched_yield() }
+            }
+            if ready == 0 { ready = poll(&sockets, 2, timeout) }
             if sockets[1].revents != 0 { clibpq_wake_clear(interrupter.wake) }
             if interrupter.reason != nil, patience.giveUp == nil { patience.giveUp = .now + Self.grace }
             if ready > 0, sockets[0].revents != 0 {
@@ -138,7 +149,8 @@ final class Wire {
         _ = notices.take()
         interrupter.begin(id)
         var patience = Patience(
-            statement: id, deadline: options.timeout.map { .now + $0 }, isCancellable: options.isCancellable)
+            statement: id, deadline: options.timeout.map { .now + $0 }, isCancellable: options.isCancellable,
+            attention: options.attention > .zero ? .now + options.attention : nil)
         defer {
             if !interrupter.end() { abandoned = "a cancel request did not come back" }
         }

@@ -215,6 +215,8 @@ import Transparency
                             done.map { Int64($0.manifest.events) } == done.map { _ in AlteredLogContract.Stage.range })
                         #expect(done.last?.manifest.lastPosition == end.value)
                         archived.withLock { $0 += done }
+                        // As one that has not appended them itself, or long ago.
+                        bed.store.recent.begin()
                     },
                     bringBack: {
                         for file in archived.withLock({ $0.map(\.path) }) { try await bed.archives.bringBack(file) }
