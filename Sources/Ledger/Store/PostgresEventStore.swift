@@ -198,6 +198,7 @@ public struct PostgresEventStore: EventStore, Service {
                 // Nothing is asked for before there is news, or a second has passed.
                 cursor.isAtEnd = false
                 await waitForNews(beyond: cursor.place)
+                if appendLoad.inFlight > 0 { await recent.waitForMore(after: cursor.place) }
                 continue
             }
             do {

@@ -18,12 +18,14 @@ final class RecentAppends: Sendable {
         fileprivate let request: PreparedAppend
         fileprivate let index: Int
 
+        var stream: StreamName { request.append.stream }
         var event: NewEvent { request.append.events[index] }
+        var contentHash: [UInt8] { request.hashes[index] }
 
         /// As a read of the log gives it.
         var recorded: RecordedEvent {
             RecordedEvent(
-                position: position, epoch: epoch, stream: request.append.stream, version: version,
+                position: position, epoch: epoch, stream: stream, version: version,
                 recordedAt: recordedAt, event: event)
         }
     }
@@ -102,6 +104,7 @@ final class RecentAppends: Sendable {
     private static let mostEarly = 8
 
     private let state = Mutex(State())
+    private let grown = HeadSignal()
 
     /// Forgets all; what belongs to an earlier run comes too late from now on.
     ///
@@ -120,20 +123,34 @@ final class RecentAppends: Sendable {
     /// Takes what a call has appended that began in `run`.
     func add(_ part: Part, of run: Int) {
         guard !part.entries.isEmpty else { return }
+        if let end = take(part, of: run) { grown.set(to: GlobalPosition(end - 1)) }
+    }
+
+    /// Waits until the row goes on after `position`, if that is its end now, but not for long.
+    ///
+    /// For when the log is heard to have gone on: of what goes out from here, the answer mostly comes a moment later.
+    func waitForMore(after position: GlobalPosition) async {
+        guard state.withLock({ $0.end == position.value + 1 }) else { return }
+        await grown.wait(beyond: position, atMost: .milliseconds(5))
+    }
+
+    /// - Returns: Where the row ends.
+    private func take(_ part: Part, of run: Int) -> Int64? {
         state.withLock { state in
-            guard run == state.run else { return }
+            guard run == state.run else { return nil }
             if part.bytes > Self.mostBytes {
                 state = State(run: run)
-                return
+                return nil
             }
             if let first = state.parts.first?.first, let end = state.end, part.first < end {
                 // Too late, if it stands before all that is kept. Else what is kept is not the log's any more.
                 if part.end > first { state = State(parts: [part], bytes: part.bytes, run: run) }
-                return
+                return state.end
             }
             state.early.append(part)
             state.early.sort { $0.first < $1.first }
             state.goOn()
+            return state.end
         }
     }
 
