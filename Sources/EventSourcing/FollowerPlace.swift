@@ -2,7 +2,7 @@
 public struct FollowerPlace: Sendable {
     /// The last position that was given out.
     public private(set) var place: GlobalPosition
-    /// Whether the log had nothing after ``place`` when that was read.
+    /// Whether nothing after ``place`` was known when that was read.
     public var isAtEnd = false
     /// The event at ``place``; nil if it is not known.
     private var seen: Identifier?

@@ -47,6 +47,28 @@ import Testing
         }
     }
 
+    @Test func `while the answer is looked for without sleeping, deadline and cancellation hold all the same`()
+        async throws
+    {
+        try await withTemporaryPool(connections: 2) { pool in
+            let error = await #expect(throws: PostgresError.self) {
+                try await pool.query(
+                    "SELECT pg_sleep(600)", .init(timeout: .milliseconds(50), attention: .seconds(3600)))
+            }
+            #expect(error?.code == .timeout)
+            let task = Task {
+                try await pool.query("SELECT pg_sleep(600) /* mark-look */", .init(attention: .seconds(3600)))
+            }
+            try await expectEventually { try await runs("mark-look", in: pool) }
+            task.cancel()
+            let cancelled = await #expect(throws: PostgresError.self) { try await task.value }
+            #expect(cancelled?.code == .cancelled)
+            // What comes after it has looked is slept for.
+            let late = try await pool.query("SELECT pg_sleep(0.05), 7", .init(attention: .milliseconds(1)))
+            #expect(try late.single().get(1, as: Int.self) == 7)
+        }
+    }
+
     @Test func `past its deadline, an uncancellable statement's outcome is unknown`() async throws {
         try await withTemporaryPool(connections: 1) { pool in
             let error = await #expect(throws: PostgresError.self) {

@@ -117,7 +117,7 @@ import Transparency
                 #expect(done.count == 2)
                 try await archive.bringBack(done[0].path)
                 // As an instance that has not appended them itself, or long ago.
-                store.recent.begin()
+                store.recent.forget()
                 try await body(client)
             }
             for pool in pools { await pool.close() }

@@ -126,18 +126,17 @@ public actor Projector: Service {
                 await gather()
                 continue
             }
-            var range = PositionRange(after: place.position, through: head)
-            if model.readsRecentAppends, let end = store.recent.end(after: place.position) {
-                range.through = min(range.through, end)
-            }
-            range = range.prefix(batchSize)
+            // What is not here yet of the log's end comes with the next range, which gathers first.
+            let recent = model.readsRecentAppends ? store.recent.end(after: place.position) : nil
+            let all = PositionRange(after: place.position, through: min(head, recent ?? head))
+            let range = all.prefix(batchSize)
             let begun = ContinuousClock.now
             try await take(range, from: place)
             let end = ContinuousClock.now
             let share = min(1, Double(range.count) / Double(Self.manyEvents))
             let rest = min((end - begun) * (3 * share), Self.longestTurn - (end - begun))
             nextBatch = end + max(Self.leastGathering, rest)
-            isFollowing = range.through == head
+            isFollowing = range == all
         }
     }
 
@@ -195,20 +194,21 @@ public actor Projector: Service {
             var working = model
             model.forget()
             let recent = working.readsRecentAppends ? store.recent.row(in: range) : nil
-            let opening = [
-                CheckpointRow.begin(working, over: range, into: place.generation),
-                "SELECT event_id FROM ledger.event WHERE position = \(range.through.value)",
-            ]
+            let wanted =
+                recent == nil
+                ? working.opening(range, into: place.generation)
+                : ["SELECT event_id FROM ledger.event WHERE position = \(range.through.value)"]
             try await store.pool.onConnection { connection in
                 try await connection.transaction(
-                    opening: opening + (recent == nil ? working.opening(range, into: place.generation) : [])
-                ) { connection, opened in
+                    opening: [CheckpointRow.begin(working, over: range, into: place.generation)] + wanted
+                ) { connection, begun in
+                    let opened = Array(begun.dropFirst())
                     if let last = recent?.last {
                         // The log may have been cut short, and have gone on, since that was appended here.
-                        guard try opened[1].single().get(0) == last.event.id.uuid else { throw ForeignLog() }
+                        guard try opened[0].single().get(0) == last.event.id.uuid else { throw ForeignLog() }
                     }
                     return try await working.project(
-                        range, Array(opened.dropFirst(2)), recent, into: place.generation, through: connection)
+                        range, opened, recent, into: place.generation, through: connection)
                 }
             }
             // Whoever reset it meanwhile has cleared the place, and what was projected went with it.
@@ -221,7 +221,7 @@ public actor Projector: Service {
             // Rolled back; what is known still holds.
             throw poison
         } catch is ForeignLog {
-            store.recent.begin()
+            store.recent.forget()
             forget()
         } catch let error as PostgresError where error.sqlState == .overtaken {
             // Another projector, or a rebuild, was faster: its checkpoint counts.

@@ -41,8 +41,7 @@ actor AppendLane {
         self.logger = logger
         server = try await NameRegister.Server(connection)
         names.begin(server)
-        // What went out over the last connection may not be in the log that this one leads to.
-        recent.begin()
+        recent.begin(server)
         statement = try await AppendStatement(connection)
         // A statement is prepared at its second use.
         for _ in 0..<2 { try await connection.query(statement.call([], NameRegister.Ids()), Self.options) }
@@ -71,10 +70,9 @@ actor AppendLane {
     private func send(_ batch: [PreparedAppend]) async -> [AppendQueue.Answer] {
         let failure: EventStoreFailure
         do {
-            let run = recent.run
             let ids = try await names.ids(for: batch, connection, of: server)
             let answers = try await answers(to: batch, ids)
-            recent.add(RecentAppends.Part(batch, answers, ids), of: run)
+            recent.add(RecentAppends.Part(batch, answers, ids), on: server)
             return answers.each
         } catch {
             failure = EventStoreFailure(appending: error)

@@ -25,6 +25,9 @@ final class NameRegister: Sendable {
         fileprivate let startedAt: PostgresInstant
         fileprivate let database: Int64
 
+        /// One that nobody has to answer for.
+        init(startedAt: PostgresInstant, database: Int64) { (self.startedAt, self.database) = (startedAt, database) }
+
         /// Asks who answers.
         init(_ connection: PostgresConnection) async throws {
             let row = try await connection.query(

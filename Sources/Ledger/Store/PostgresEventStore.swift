@@ -139,6 +139,8 @@ public struct PostgresEventStore: EventStore, Service {
     }
 
     /// Follows the log: woken by own appends and by ``run()``, and looking once a second without either.
+    ///
+    /// What was appended here lately is given without a look into the log, also if it stands in an archive meanwhile.
     public func follow(after: GlobalPosition, seen: Identifier?, batchSize: Int) -> EventBatches {
         EventBatches {
             var cursor = FollowerPlace(after, seen: seen)
@@ -178,7 +180,12 @@ public struct PostgresEventStore: EventStore, Service {
 
     /// Asks the server where the log ends, in place of what was heard: the log may have been cut short since.
     func lookAgain() async {
-        do { signal.set(to: try await head()) } catch {
+        do {
+            let head = try await head()
+            // Heard of, and gone again: what was appended here may be part of that.
+            if head < signal.head { recent.forget() }
+            signal.set(to: head)
+        } catch {
             logger.debug("the head could not be read", metadata: ["error": "\(error)"])
         }
     }
@@ -255,7 +262,7 @@ public struct PostgresEventStore: EventStore, Service {
 
     /// The next events, if they and the one before them, which `cursor` knows, were appended here lately.
     private func recentPage(after cursor: FollowerPlace, limit: Int) -> LogPage? {
-        guard let row = recent.row(from: cursor.place, limit: limit + 1), row.count > 1,
+        guard let row = recent.row(from: cursor.place, limit: limit < .max ? limit + 1 : limit), row.count > 1,
             cursor.isAt(row[0].event.id)
         else { return nil }
         return LogPage(events: row.dropFirst().map(\.recorded), end: row.count > limit ? .limit : .complete)

@@ -5,8 +5,9 @@ internal import Synchronization
 /// The end of the log as far as this instance has appended it: who follows the log here need not ask the server for what
 /// went out from here a moment ago.
 ///
-/// Only what was acknowledged, in an unbroken row. What others append breaks it, and so does a new connection: the log may
-/// have been cut short meanwhile. Who reads here makes sure that the event at one end of what he takes is the log's.
+/// Only what was acknowledged, in an unbroken row. What others append breaks it, and so does another server: it may not
+/// have all of it. A row is of one log then, and who writes down what follows from it asks the log for the last event that
+/// he takes: where that stands, all before it do. Whoever only hands events on has handed them on before the log lost them.
 final class RecentAppends: Sendable {
     /// An event that was acknowledged, with the ids that its names have in the ledger.
     struct Entry: Sendable {
@@ -20,7 +21,6 @@ final class RecentAppends: Sendable {
 
         var stream: StreamName { request.append.stream }
         var event: NewEvent { request.append.events[index] }
-        var contentHash: [UInt8] { request.hashes[index] }
 
         /// As a read of the log gives it.
         var recorded: RecordedEvent {
@@ -65,9 +65,9 @@ final class RecentAppends: Sendable {
         /// In a row.
         var parts: Deque<Part> = []
         var bytes = 0
-        /// What a lane had answered to before the other one had to that which stands before it.
+        /// What one lane had an answer to before the other one had to that which stands before it.
         var early: [Part] = []
-        var run = 0
+        var server: NameRegister.Server?
 
         var end: Int64? { parts.last?.end }
 
@@ -85,7 +85,11 @@ final class RecentAppends: Sendable {
         /// Puts what came early in the row, as far as it goes on from there.
         mutating func goOn() {
             while let part = early.first {
-                if let end, part.first > end, early.count <= RecentAppends.mostEarly { break }
+                if let end, part.first > end, early.count <= RecentAppends.mostEarly,
+                    early.reduce(0, { $0 + $1.bytes }) <= RecentAppends.mostBytes
+                {
+                    break
+                }
                 early.removeFirst()
                 if let end, part.first < end { continue }
                 if part.first != end || part.entries[0].epoch != parts.last?.entries.last?.epoch {
@@ -106,27 +110,23 @@ final class RecentAppends: Sendable {
     private let state = Mutex(State())
     private let grown = HeadSignal()
 
-    /// Forgets all; what belongs to an earlier run comes too late from now on.
-    ///
-    /// - Returns: The number of the run that begins.
-    @discardableResult
-    func begin() -> Int {
+    /// Begins anew if it is another server, or another run of it, that a lane has come to.
+    func begin(_ server: NameRegister.Server) {
         state.withLock { state in
-            state = State(run: state.run + 1)
-            return state.run
+            if state.server != server { state = State(server: server) }
         }
     }
 
-    /// The number of the run that goes on.
-    var run: Int { state.withLock { $0.run } }
+    /// Forgets all.
+    func forget() { state.withLock { $0 = State(server: $0.server) } }
 
-    /// Takes what a call has appended that began in `run`.
-    func add(_ part: Part, of run: Int) {
+    /// Takes what a call has appended on `server`.
+    func add(_ part: Part, on server: NameRegister.Server) {
         guard !part.entries.isEmpty else { return }
-        if let end = take(part, of: run) { grown.set(to: GlobalPosition(end - 1)) }
+        if let end = take(part, on: server) { grown.set(to: GlobalPosition(end - 1)) }
     }
 
-    /// Waits until the row goes on after `position`, if that is its end now, but not for long.
+    /// Waits until the row goes on after `position`, if that is its end now, for some milliseconds at the most.
     ///
     /// For when the log is heard to have gone on: of what goes out from here, the answer mostly comes a moment later.
     func waitForMore(after position: GlobalPosition) async {
@@ -135,16 +135,16 @@ final class RecentAppends: Sendable {
     }
 
     /// - Returns: Where the row ends.
-    private func take(_ part: Part, of run: Int) -> Int64? {
+    private func take(_ part: Part, on server: NameRegister.Server) -> Int64? {
         state.withLock { state in
-            guard run == state.run else { return nil }
+            guard server == state.server else { return nil }
             if part.bytes > Self.mostBytes {
-                state = State(run: run)
+                state = State(server: server)
                 return nil
             }
             if let first = state.parts.first?.first, let end = state.end, part.first < end {
                 // Too late, if it stands before all that is kept. Else what is kept is not the log's any more.
-                if part.end > first { state = State(parts: [part], bytes: part.bytes, run: run) }
+                if part.end > first { state = State(parts: [part], bytes: part.bytes, server: server) }
                 return state.end
             }
             state.early.append(part)

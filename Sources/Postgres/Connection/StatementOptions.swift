@@ -9,19 +9,19 @@ public struct StatementOptions: Sendable, Hashable {
     public var isCancellable: Bool
     /// Whether the statement is prepared once it has been seen twice on a connection.
     public var isPrepared: Bool
-
-    /// How long the connection's thread looks for the answer before it sleeps: to be woken takes longer than to look, for
-    /// the server too. Meanwhile whoever else has work on that core goes first.
+    /// How long the connection's thread looks for the answer before it sleeps.
+    ///
+    /// To be woken takes longer than to look, for the server too. Whoever else has work on that core meanwhile goes first.
     public var attention: Duration
 
     /// Chooses.
     public init(
         timeout: Duration? = nil, isCancellable: Bool = true, isPrepared: Bool = true, attention: Duration = .zero
     ) {
-        self.attention = attention
         self.timeout = timeout
         self.isCancellable = isCancellable
         self.isPrepared = isPrepared
+        self.attention = attention
     }
 
     /// Cancellable, prepared when repeated, without a deadline.

@@ -77,17 +77,14 @@ final class Wire {
             }
             if untilSent, flushed == 0 { return }
             let limit = [patience.deadline, patience.giveUp].compactMap { $0 }.min()
-            let timeout = limit.map { ($0 - ContinuousClock.now).pollMilliseconds } ?? -1
             var ready: Int32 = 0
-            while let attention = patience.attention, ready == 0 {
-                guard ContinuousClock.now < attention else {
-                    patience.attention = nil
-                    break
-                }
-                ready = poll(&sockets, 2, 0)
-                if ready == 0 { sched_yield() }
+            if let attention = patience.attention {
+                ready = Self.look(&sockets, until: min(attention, limit ?? attention))
+                if ready == 0 { patience.attention = nil }
             }
-            if ready == 0 { ready = poll(&sockets, 2, timeout) }
+            if ready == 0 {
+                ready = poll(&sockets, 2, limit.map { ($0 - ContinuousClock.now).pollMilliseconds } ?? -1)
+            }
             if sockets[1].revents != 0 { clibpq_wake_clear(interrupter.wake) }
             if interrupter.reason != nil, patience.giveUp == nil { patience.giveUp = .now + Self.grace }
             if ready > 0, sockets[0].revents != 0 {
@@ -115,6 +112,16 @@ final class Wire {
                 patience.giveUp = now + Self.grace
             }
         }
+    }
+
+    /// Looks without sleeping, and lets others run in between; 0 if there was nothing until `end`.
+    private static func look(_ sockets: inout [pollfd], until end: ContinuousClock.Instant) -> Int32 {
+        while ContinuousClock.now < end {
+            let ready = poll(&sockets, 2, 0)
+            if ready != 0 { return ready }
+            sched_yield()
+        }
+        return 0
     }
 
     /// Waits until the socket has something, somebody calls, or the deadline; no statement runs.

@@ -216,7 +216,7 @@ import Transparency
                         #expect(done.last?.manifest.lastPosition == end.value)
                         archived.withLock { $0 += done }
                         // As one that has not appended them itself, or long ago.
-                        bed.store.recent.begin()
+                        bed.store.recent.forget()
                     },
                     bringBack: {
                         for file in archived.withLock({ $0.map(\.path) }) { try await bed.archives.bringBack(file) }

@@ -256,13 +256,7 @@ public actor Sealer: Service {
         var through = from + Int64(settings.eventsPerHead)
         if let pinned = work.pinned { through = min(through, pinned.head.size) }
         var growth = LeafGrowth(tree: work.tree, lastLeaf: work.lastLeaf, epoch: work.epoch)
-        let recent = store.recent.row(from: GlobalPosition(from + 1), limit: Int(through - from)) ?? []
         try await store.pool.withConnection { connection in
-            if !recent.isEmpty {
-                if try await growth.take(recent, connection) { return }
-                // The log was cut short, and has gone on, since they were appended here.
-                store.recent.begin()
-            }
             try await growth.read(through: through, connection)
         }
         (work.tree, work.lastLeaf, work.epoch) = (growth.tree, growth.lastLeaf, growth.epoch)
@@ -290,70 +284,45 @@ public actor Sealer: Service {
     }
 }
 
-/// Adds the leaves of events to a tree; what has to be read, in narrow columns only.
+/// Adds the leaves of events to a tree, read in their narrow columns only.
 private struct LeafGrowth {
     var tree: TiledTree
     var lastLeaf: MerkleHash?
     var epoch: Int
     var full: [TiledTree.FullTile] = []
 
-    /// Takes events that were appended here and need not be read, if the log has the last of them as it is; else it is
-    /// left as it was.
+    /// Reads on up to position `through`, or as far as the log goes.
     ///
     /// The last event that is in the tree is read once more: a log that was put back shows there at once.
     /// - Throws: ``SealHalt``.
-    mutating func take(_ recent: [RecentAppends.Entry], _ connection: PostgresConnection) async throws -> Bool {
-        let (sealed, last) = (tree.size, tree.size + Int64(recent.count))
-        var inLog: [Int64: MerkleHash] = [:]
-        var hasher = LeafHasher()
-        try await Self.rows("IN (\(sealed), \(last))", connection) { row in
-            inLog[try row.int64(0)] = try Self.leaf(of: row, &hasher)
-        }
-        if sealed > 0 { try check(inLog[sealed]) }
-        var work = self
-        for entry in recent {
-            let leaf = entry.leaf(&hasher)
-            work.tree.append(leaf, completed: &work.full)
-            (work.lastLeaf, work.epoch) = (leaf, entry.epoch)
-        }
-        guard work.lastLeaf == inLog[last] else { return false }
-        self = work
-        return true
-    }
-
-    /// Reads on up to position `through`, or as far as the log goes; the last event that is in the tree once more.
-    ///
-    /// - Throws: ``SealHalt``.
     mutating func read(through: Int64, _ connection: PostgresConnection) async throws {
-        var work = self
-        var next = max(tree.size, 1)
-        var hasher = LeafHasher()
-        try await Self.rows("BETWEEN \(next) AND \(through)", connection) { row in
-            try work.add(row, expecting: next, &hasher)
-            next += 1
-        }
-        if tree.size > 0, next <= tree.size { try check(nil) }
-        self = work
-    }
-
-    /// Calls `body` with the rows of events by their position, in order.
-    private static func rows(
-        _ condition: String, _ connection: PostgresConnection, _ body: (BinaryCopy.Row) throws -> Void
-    ) async throws {
+        let first = max(tree.size, 1)
         let sql = SQL(
             unsafeRaw: """
                 COPY (
                     SELECT e.position, e.epoch, e.version, e.event_id, e.recorded_at, e.content_hash, s.name
                     FROM ledger.event e
                     LEFT JOIN ledger.stream s USING (stream_id)
-                    WHERE e.position \(condition)
+                    WHERE e.position BETWEEN \(first) AND \(through)
                     ORDER BY e.position
                 ) TO STDOUT (FORMAT binary)
                 """)
+        var work = self
+        var next = first
         try await connection.copyOut(sql) { chunks in
             var copy = BinaryCopy(columns: 7)
-            for try await chunk in chunks { try copy.read(chunk, body) }
+            var hasher = LeafHasher()
+            for try await chunk in chunks {
+                try copy.read(chunk) { row in
+                    try work.add(row, expecting: next, &hasher)
+                    next += 1
+                }
+            }
         }
+        guard tree.size == 0 || next > tree.size else {
+            throw SealHalt("the event at position \(tree.size), which is sealed, is gone; run `rollbook verify`")
+        }
+        self = work
     }
 
     private mutating func add(_ row: BinaryCopy.Row, expecting next: Int64, _ hasher: inout LeafHasher) throws {
@@ -361,44 +330,20 @@ private struct LeafGrowth {
         guard position == next else {
             throw SealHalt("the log has no event at position \(next), and one at \(position); run `rollbook verify`")
         }
-        let leaf = try Self.leaf(of: row, &hasher)
-        if position == tree.size { return try check(leaf) }
+        guard !row.isNull(6) else { throw SealHalt("the stream of the event at position \(position) has no name") }
+        let leaf = hasher.hash(
+            position: position, epoch: Int64(try row.int32(1)), stream: row[6], version: try row.int64(2),
+            eventID: row[3],
+            recordedAt: try row.instant(4), contentHash: row[5])
+        if position == tree.size {
+            guard leaf == lastLeaf else {
+                throw SealHalt(
+                    "the event at position \(position) is not the one that was sealed; run `rollbook verify`")
+            }
+            return
+        }
         epoch = Int(try row.int32(1))
         tree.append(leaf, completed: &full)
         lastLeaf = leaf
-    }
-
-    private static func leaf(of row: BinaryCopy.Row, _ hasher: inout LeafHasher) throws -> MerkleHash {
-        let position = try row.int64(0)
-        guard !row.isNull(6) else { throw SealHalt("the stream of the event at position \(position) has no name") }
-        return hasher.hash(
-            position: position, epoch: Int64(try row.int32(1)), stream: row[6], version: try row.int64(2),
-            eventID: row[3], recordedAt: try row.instant(4), contentHash: row[5])
-    }
-
-    /// Looks whether the last event in the tree is still there, and the same.
-    private func check(_ leaf: MerkleHash?) throws {
-        guard let leaf else {
-            throw SealHalt("the event at position \(tree.size), which is sealed, is gone; run `rollbook verify`")
-        }
-        guard leaf == lastLeaf else {
-            throw SealHalt("the event at position \(tree.size) is not the one that was sealed; run `rollbook verify`")
-        }
-    }
-}
-
-extension RecentAppends.Entry {
-    /// Its leaf, of what was sent.
-    fileprivate func leaf(_ hasher: inout LeafHasher) -> MerkleHash {
-        var name = stream.description
-        return name.withUTF8 { name in
-            withUnsafeBytes(of: event.id.uuid.uuid) { id in
-                contentHash.withUnsafeBytes { hash in
-                    hasher.hash(
-                        position: position.value, epoch: Int64(epoch), stream: UnsafeRawBufferPointer(name),
-                        version: version.value, eventID: id, recordedAt: recordedAt.microseconds, contentHash: hash)
-                }
-            }
-        }
     }
 }
