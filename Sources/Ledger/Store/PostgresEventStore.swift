@@ -159,6 +159,8 @@ public struct PostgresEventStore: EventStore, Service {
                 case .notification(let message):
                     if let head = Int64(message.payload), head >= 0 { self.signal.raise(to: GlobalPosition(head)) }
                 case .listening:
+                    // The server may be another, that does not have all that was appended here.
+                    self.recent.forget()
                     // What was said while nobody listened is found by the followers' own look, within a second; the
                     // head makes it sooner. It may also be an older one: the log of a server that was failed over to.
                     await self.lookAgain()
@@ -180,10 +182,12 @@ public struct PostgresEventStore: EventStore, Service {
 
     /// Asks the server where the log ends, in place of what was heard: the log may have been cut short since.
     func lookAgain() async {
+        let heard = signal.head
         do {
             let head = try await head()
-            // Heard of, and gone again: what was appended here may be part of that.
-            if head < signal.head { recent.forget() }
+            guard head < heard else { return signal.raise(to: head) }
+            // What was appended here may be part of what is gone.
+            recent.forget()
             signal.set(to: head)
         } catch {
             logger.debug("the head could not be read", metadata: ["error": "\(error)"])
@@ -216,6 +220,7 @@ public struct PostgresEventStore: EventStore, Service {
                 if signal.head > cursor.place { await lookAgain() }
             } catch let end as FollowerEnd {
                 if case .cutShort = end {
+                    recent.forget()
                     cut.note(end)
                     logger.error(
                         "the ledger is followed no further",

@@ -5,9 +5,9 @@ internal import Synchronization
 /// The end of the log as far as this instance has appended it: who follows the log here need not ask the server for what
 /// went out from here a moment ago.
 ///
-/// Only what was acknowledged, in an unbroken row. What others append breaks it, and so does another server: it may not
-/// have all of it. A row is of one log then, and who writes down what follows from it asks the log for the last event that
-/// he takes: where that stands, all before it do. Whoever only hands events on has handed them on before the log lost them.
+/// Only what was acknowledged, in an unbroken row. What others append breaks it, and so does another server, or another run
+/// of one: it may not have all of it. As long as one server runs its log is not cut short, so that a row is of one log. Who
+/// writes down what follows from it asks the log for the last event that he takes: where that stands, all before it do.
 final class RecentAppends: Sendable {
     /// An event that was acknowledged, with the ids that its names have in the ledger.
     struct Entry: Sendable {
@@ -126,7 +126,7 @@ final class RecentAppends: Sendable {
         if let end = take(part, on: server) { grown.set(to: GlobalPosition(end - 1)) }
     }
 
-    /// Waits until the row goes on after `position`, if that is its end now, for some milliseconds at the most.
+    /// Waits until the row goes on after `position`, if that is its end now, for a moment at the most.
     ///
     /// For when the log is heard to have gone on: of what goes out from here, the answer mostly comes a moment later.
     func waitForMore(after position: GlobalPosition) async {
