@@ -20,7 +20,7 @@ import Testing
     private static let outside: [String: Set<String>] = [
         "Delivery": ["Yams", "Crypto"], "Control": ["Logging", "ServiceLifecycle"],
         "Postgres": ["Logging", "Crypto"], "Transparency": ["Crypto"],
-        "Ledger": ["Logging", "ServiceLifecycle", "Crypto"],
+        "Ledger": ["Logging", "ServiceLifecycle", "Crypto", "DequeModule"],
         "MetricSources": ["Crypto"], "LocalPlatform": ["Logging"],
         "API": ["Crypto", "Hummingbird", "HTTPTypes", "Logging", "NIOCore", "ServiceLifecycle"],
         "rollbook": [
