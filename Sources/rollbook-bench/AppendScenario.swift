@@ -39,7 +39,7 @@ struct AppendScenario {
             try await bed.script("CHECKPOINT")
             return try await raw.run(callers: callers, for: plan.duration).rate
         } measuring: {
-            try await bed.script("CHECKPOINT")
+            try await bed.settle(store)
             try ResidentMemory.resetPeak()
             let measured = try await Self.append(callers, to: streams, through: store, for: plan.duration)
             peak = max(peak, try ResidentMemory.peak())

@@ -33,7 +33,7 @@ struct HalfLoad {
             let streams = LivingStreams(Self.rollouts, tale)
             // The peak of these events, not of others: what they weigh decides.
             _ = try await streams.rush(Self.callers, for: plan.duration, through: store)
-            try await bed.script("CHECKPOINT")
+            try await bed.settle(store)
             let rate = (try await streams.rush(Self.callers, for: duration, through: store) / 2).rounded()
             var durations = [[Duration]](repeating: [], count: Company.allCases.count)
             var slowest = [[Double]](repeating: [], count: Company.allCases.count)
@@ -119,7 +119,7 @@ struct HalfLoad {
             _ = try await body(plan.duration)
             let head = try await store.head()
             for projector in projectors { try await projector.waitUntil(head) }
-            try await bed.script("CHECKPOINT")
+            try await bed.settle(store)
             try await Services.during([{ try await lags.run(store, watched) }]) {
                 durations = try await body(plan.duration * 4)
             }

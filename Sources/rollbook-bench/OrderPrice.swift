@@ -31,11 +31,11 @@ struct OrderPrice {
             try await bed.script("ALTER SEQUENCE ledger.bench_position RESTART WITH \(start)")
             var durations: [Duration] = []
             let comparison = try await Comparison.run("64 callers, ordered", rounds: plan.rounds) {
-                try await define(unordered)
+                try await define(unordered, store)
                 return try await AppendScenario.append(Self.callers, to: streams, through: store, for: plan.duration)
                     .rate
             } measuring: {
-                try await define(ordered)
+                try await define(ordered, store)
                 let measured = try await AppendScenario.append(
                     Self.callers, to: streams, through: store, for: plan.duration)
                 durations += measured.durations
@@ -64,10 +64,10 @@ struct OrderPrice {
         return definitions
     }
 
-    private func define(_ definitions: [String]) async throws {
+    private func define(_ definitions: [String], _ store: PostgresEventStore) async throws {
         // Replaced as its owner: a function that is SECURITY DEFINER works with the rights of whoever owns it.
         try await bed.script("SET ROLE rollbook_ledger; " + definitions.joined(separator: ";\n"))
-        try await bed.script("CHECKPOINT")
+        try await bed.settle(store)
     }
 
     /// The definition without its lock.

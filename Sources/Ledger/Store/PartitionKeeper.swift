@@ -48,7 +48,7 @@ public struct PartitionKeeper: Service {
     ///   somebody has the one before open in a transaction: they are slower until the next call, not wrong.
     /// - Throws: `PostgresError`.
     @discardableResult
-    func keep() async throws -> (made: Int, hasRolledOver: Bool, isLate: Bool) {
+    public func keep() async throws -> (made: Int, hasRolledOver: Bool, isLate: Bool) {
         // Looks without a lock first: nearly always there is nothing to do.
         let row = try await pool.query(
             """
