@@ -43,16 +43,21 @@ import Testing
         let next = NameRegister.Server(startedAt: PostgresInstant(microsecondsSinceEpoch: 1), database: 1)
         recent.add(part(1...2), on: Self.server)
         // The other lane, or one that has lost its connection alone.
-        recent.begin(Self.server)
+        recent.join(Self.server, 2)
         #expect(positions(recent, from: 1) == [1, 2])
-        recent.begin(next)
+        recent.join(next, 3)
         #expect(positions(recent, from: 1) == nil)
         recent.add(part(3...4), on: Self.server)
         #expect(positions(recent, from: 3) == nil)
         recent.add(part(3...4), on: next)
         #expect(positions(recent, from: 3) == [3, 4])
+        // Of the old server's processes none is ours.
+        #expect([1, 2, 3].map { recent.isOwn($0) } == [false, false, true])
         recent.forget()
         #expect(positions(recent, from: 3) == nil)
+        #expect(recent.isOwn(3))
+        recent.leave(3)
+        #expect(!recent.isOwn(3))
         recent.add(part(5...5), on: next)
         #expect(positions(recent, from: 5) == [5])
     }
@@ -90,7 +95,7 @@ import Testing
     }
 
     @Test("what was refused, or had been appended before, is not among it")
-    func onlyAppended() {
+    func onlyAppended() throws {
         let batch = [2, 1, 3, 1].enumerated().map { index, count in
             PreparedAppend(SampleEvents.append(count, to: "a-\(index)"))
         }
@@ -99,7 +104,9 @@ import Testing
             .success(appended(version: 8, position: 45)),
             .success(appended(version: 1, position: 7, isDuplicate: true)),
         ]
-        let part = RecentAppends.Part(batch, (answers, 1), Self.ids(batch))
+        let part = try #require(RecentAppends.Part(batch, (answers, 1), Self.ids(batch)))
+        let nothing = RecentAppends.Part(Array(batch[1...1]), ([answers[1]], 1), Self.ids(batch))
+        #expect(nothing == nil)
         #expect(part.entries.map(\.position.value) == [41, 42, 43, 44, 45])
         #expect(part.entries.map(\.version.value) == [1, 2, 6, 7, 8])
         #expect(part.entries.map(\.recorded.stream.description) == ["a-0", "a-0", "a-2", "a-2", "a-2"])
@@ -222,7 +229,7 @@ import Testing
 
     private static func begun() -> RecentAppends {
         let recent = RecentAppends()
-        recent.begin(server)
+        recent.join(server, 1)
         return recent
     }
 
@@ -235,7 +242,7 @@ import Testing
         for index in append.events.indices { append.events[index].data = data }
         let batch = [PreparedAppend(append)]
         let answer = appended(version: range.upperBound, position: range.upperBound)
-        return RecentAppends.Part(batch, ([.success(answer)], epoch), Self.ids(batch))
+        return RecentAppends.Part(batch, ([.success(answer)], epoch), Self.ids(batch))!
     }
 
     private func appended(version: Int64, position: Int64, isDuplicate: Bool = false) -> Appended {

@@ -41,10 +41,10 @@ actor AppendLane {
         self.logger = logger
         server = try await NameRegister.Server(connection)
         names.begin(server)
-        recent.begin(server)
         statement = try await AppendStatement(connection)
         // A statement is prepared at its second use.
         for _ in 0..<2 { try await connection.query(statement.call([], NameRegister.Ids()), Self.options) }
+        recent.join(server, connection.backendProcessID)
     }
 
     /// Carries out `first` and all that follow; returns when the connection is of no use any more.
@@ -63,6 +63,7 @@ actor AppendLane {
             signal.raise(to: newest)
             batch = await queue.next(after: batch, answers, calls: calls)
         }
+        recent.leave(connection.backendProcessID)
         await connection.close()
         return batch
     }
@@ -72,7 +73,7 @@ actor AppendLane {
         do {
             let ids = try await names.ids(for: batch, connection, of: server)
             let answers = try await answers(to: batch, ids)
-            recent.add(RecentAppends.Part(batch, answers, ids), on: server)
+            if let part = RecentAppends.Part(batch, answers, ids) { recent.add(part, on: server) }
             return answers.each
         } catch {
             failure = EventStoreFailure(appending: error)

@@ -157,6 +157,8 @@ public struct PostgresEventStore: EventStore, Service {
             for await event in self.pool.listen("ledger") {
                 switch event {
                 case .notification(let message):
+                    // Of what went out from here the answers say so, and only then it can be read here.
+                    if self.recent.isOwn(message.backendProcessID) { continue }
                     if let head = Int64(message.payload), head >= 0 { self.signal.raise(to: GlobalPosition(head)) }
                 case .listening:
                     // The server may be another, that does not have all that was appended here.
@@ -209,7 +211,6 @@ public struct PostgresEventStore: EventStore, Service {
                 // Nothing is asked for before there is news, or a second has passed.
                 cursor.isAtEnd = false
                 await waitForNews(beyond: cursor.place)
-                if appendLoad.inFlight > 0 { await recent.waitForMore(after: cursor.place) }
                 continue
             }
             do {

@@ -30,18 +30,39 @@ final class RecentAppends: Sendable {
         }
     }
 
-    /// What was appended in one call, or what of it stands in a row.
+    /// What was appended in one call; its entries are made for whoever reads them.
     struct Part {
-        private(set) var entries: [Entry] = []
-        fileprivate private(set) var bytes = 0
+        private let requests: [(request: PreparedAppend, stream: Int64, appended: Appended)]
+        private let ids: NameRegister.Ids
+        fileprivate let epoch: Int
+        /// The first position, and the one after the last.
+        fileprivate let first: Int64
+        fileprivate let end: Int64
+        fileprivate let bytes: Int
 
-        fileprivate var first: Int64 { entries[0].position.value }
-        fileprivate var end: Int64 { first + Int64(entries.count) }
-
-        /// What of `batch`, whose names have these `ids`, stands in the log since it was answered, and was not there before.
-        init(_ batch: [PreparedAppend], _ answers: AppendStatement.Answers, _ ids: NameRegister.Ids) {
+        /// What of `batch`, whose names have these `ids`, stands in the log since it was answered, and was not there before;
+        /// nil if that is nothing.
+        init?(_ batch: [PreparedAppend], _ answers: AppendStatement.Answers, _ ids: NameRegister.Ids) {
+            var requests: [(request: PreparedAppend, stream: Int64, appended: Appended)] = []
+            requests.reserveCapacity(batch.count)
             for ((request, stream), answer) in zip(zip(batch, ids.streams), answers.each) {
-                guard case .success(let appended) = answer, !appended.isDuplicate else { continue }
+                guard case .success(let appended) = answer, !appended.isDuplicate, !request.append.events.isEmpty else {
+                    continue
+                }
+                requests.append((request, stream, appended))
+            }
+            guard let first = requests.first, let last = requests.last else { return nil }
+            (self.requests, self.ids, epoch) = (requests, ids, answers.epoch)
+            self.first = first.appended.position.value - Int64(first.request.append.events.count) + 1
+            end = last.appended.position.value + 1
+            bytes = requests.reduce(0) { $0 + $1.request.bytes }
+        }
+
+        /// Its events, in order.
+        var entries: [Entry] {
+            var entries: [Entry] = []
+            entries.reserveCapacity(Int(end - first))
+            for (request, stream, appended) in requests {
                 let events = request.append.events
                 for (index, event) in events.enumerated() {
                     guard let type = ids.types[event.type], let actor = ids.actors[event.actor] else {
@@ -51,13 +72,13 @@ final class RecentAppends: Sendable {
                     let following = Int64(events.count - 1 - index)
                     entries.append(
                         Entry(
-                            position: GlobalPosition(appended.position.value - following), epoch: answers.epoch,
+                            position: GlobalPosition(appended.position.value - following), epoch: epoch,
                             version: StreamVersion(appended.version.value - following),
                             recordedAt: appended.recordedAt, ids: (stream, type, actor), request: request, index: index)
                     )
                 }
-                bytes += request.bytes
             }
+            return entries
         }
     }
 
@@ -68,6 +89,10 @@ final class RecentAppends: Sendable {
         /// What one lane had an answer to before the other one had to that which stands before it.
         var early: [Part] = []
         var server: NameRegister.Server?
+        /// Those of the server that append for this instance.
+        var processes: Set<Int32> = []
+
+        mutating func forget() { (parts, bytes, early) = ([], 0, []) }
 
         var end: Int64? { parts.last?.end }
 
@@ -92,7 +117,7 @@ final class RecentAppends: Sendable {
                 }
                 early.removeFirst()
                 if let end, part.first < end { continue }
-                if part.first != end || part.entries[0].epoch != parts.last?.entries.last?.epoch {
+                if part.first != end || part.epoch != parts.last?.epoch {
                     (parts, bytes) = ([], 0)
                 }
                 parts.append(part)
@@ -108,49 +133,37 @@ final class RecentAppends: Sendable {
     private static let mostEarly = 8
 
     private let state = Mutex(State())
-    private let grown = HeadSignal()
 
-    /// Begins anew if it is another server, or another run of it, that a lane has come to.
-    func begin(_ server: NameRegister.Server) {
+    /// A lane has come to `server`, where `process` works for it; begins anew if that is another one, or another run of it.
+    func join(_ server: NameRegister.Server, _ process: Int32) {
         state.withLock { state in
             if state.server != server { state = State(server: server) }
+            state.processes.insert(process)
         }
     }
 
-    /// Forgets all.
-    func forget() { state.withLock { $0 = State(server: $0.server) } }
+    /// The lane that `process` worked for is gone.
+    func leave(_ process: Int32) { state.withLock { _ = $0.processes.remove(process) } }
+
+    /// Whether `process` of the server appends for this instance: what it has done is in a row here once it is answered.
+    func isOwn(_ process: Int32) -> Bool { state.withLock { $0.processes.contains(process) } }
+
+    /// Forgets all that was appended.
+    func forget() { state.withLock { $0.forget() } }
 
     /// Takes what a call has appended on `server`.
     func add(_ part: Part, on server: NameRegister.Server) {
-        guard !part.entries.isEmpty else { return }
-        if let end = take(part, on: server) { grown.set(to: GlobalPosition(end - 1)) }
-    }
-
-    /// Waits until the row goes on after `position`, if that is its end now, for a moment at the most.
-    ///
-    /// For when the log is heard to have gone on: of what goes out from here, the answer mostly comes a moment later.
-    func waitForMore(after position: GlobalPosition) async {
-        guard state.withLock({ $0.end == position.value + 1 }) else { return }
-        await grown.wait(beyond: position, atMost: .milliseconds(5))
-    }
-
-    /// - Returns: Where the row ends.
-    private func take(_ part: Part, on server: NameRegister.Server) -> Int64? {
         state.withLock { state in
-            guard server == state.server else { return nil }
-            if part.bytes > Self.mostBytes {
-                state = State(server: server)
-                return nil
-            }
+            guard server == state.server else { return }
+            if part.bytes > Self.mostBytes { return state.forget() }
             if let first = state.parts.first?.first, let end = state.end, part.first < end {
                 // Too late, if it stands before all that is kept. Else what is kept is not the log's any more.
-                if part.end > first { state = State(parts: [part], bytes: part.bytes, server: server) }
-                return state.end
+                guard part.end > first else { return }
+                state.forget()
             }
             state.early.append(part)
             state.early.sort { $0.first < $1.first }
             state.goOn()
-            return state.end
         }
     }
 
