@@ -191,7 +191,14 @@ final class RecentAppends: Sendable {
             }
             return found
         }
-        guard let found, let first = found.first else { return nil }
-        return Array(found.lazy.flatMap(\.entries).dropFirst(Int(position.value - first.first)).prefix(limit))
+        guard let found else { return nil }
+        var row: [Entry] = []
+        for part in found {
+            // Each part makes its entries once, which a lazy collection of them would do for each entry.
+            let entries = part.entries
+            let passed = max(0, Int(position.value - part.first))
+            row += entries.dropFirst(passed).prefix(limit - row.count)
+        }
+        return row
     }
 }
