@@ -1,10 +1,11 @@
 import Delivery
 import EventSourcing
 import Foundation
-import Ledger
 import Postgres
 import TestKit
 import Testing
+
+@testable import Ledger
 
 @Suite(.timeLimit(.minutes(5))) struct ProjectorTests {
     @Test func `every batch size gives the same rows`() async throws {
@@ -169,6 +170,18 @@ import Testing
             }
             #expect(try await ReadModelCheck.run(store: store, logger: silent).identical)
         }
+    }
+
+    @Test(arguments: [
+        // A few are not kept from being projected soon; nor are they if they took long, because something held them up.
+        (20, 5, 2), (5, 20, 2), (100, 100, 10), (400, 5, 2),
+        // Many gather for three times as long, and a turn takes 350 ms, if it does not take longer by itself.
+        (20, 1000, 60), (80, 3000, 240), (100, 5000, 250), (400, 5000, 2),
+    ])
+    func `events gather the longer the more there were, and not for a transaction that was held up`(
+        took: Int, events: Int, gathering: Int
+    ) {
+        #expect(Projector.gathering(after: .milliseconds(took), for: events) == .milliseconds(gathering))
     }
 
     @Test func `a checkpoint that names an event of another log stops the projector`() async throws {

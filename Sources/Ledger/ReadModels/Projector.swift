@@ -18,13 +18,15 @@ public actor Projector: Service {
     private static let longestTurn = Duration.milliseconds(350)
     /// A batch of so many is a sign of load.
     private static let manyEvents = 100
+    /// So long events gather for each one of the batch before, at the most.
+    private static let gatheringByEvent = Duration.microseconds(100)
 
     private var model: any ReadModel
     private let store: PostgresEventStore
     private let logger: Logger
     /// The checkpoint as it is known; `nil` when it must be read.
     private var place: CheckpointRow?
-    private var reached = HeadSignal()
+    private let reached = HeadSignal()
     /// When the next transaction may begin.
     private var nextBatch = ContinuousClock.now
     private var tally = (events: Int64(0), batches: Int64(0), last: 0)
@@ -133,21 +135,27 @@ public actor Projector: Service {
             let begun = ContinuousClock.now
             try await take(range, from: place)
             let end = ContinuousClock.now
-            let share = min(1, Double(range.count) / Double(Self.manyEvents))
-            let rest = min((end - begun) * (3 * share), Self.longestTurn - (end - begun))
-            nextBatch = end + max(Self.leastGathering, rest)
+            nextBatch = end + Self.gathering(after: end - begun, for: range.count)
             isFollowing = range == all
         }
     }
 
     /// Lets events gather while they come one after the other, so that a transaction is not made for each few of them.
     ///
-    /// The more there were at once the longer, up to three times what the last transaction took: under load a quarter of
-    /// the time goes into transactions. What comes after a rest is projected at once.
+    /// What comes after a rest is projected at once.
     private func gather() async {
         do { try await Task.sleep(until: nextBatch, tolerance: .zero, clock: .continuous) } catch {
             return  // Cancelled: the loop around it sees that.
         }
+    }
+
+    /// How long events gather after a transaction that took `duration` for `events`.
+    ///
+    /// The more there were at once the longer, up to three times what the transaction took: under load a quarter of the time
+    /// goes into transactions. One that took long for a few was held up, and no more are to wait for that.
+    static func gathering(after duration: Duration, for events: Int) -> Duration {
+        let share = min(1, Double(events) / Double(manyEvents))
+        return max(leastGathering, min(duration * (3 * share), gatheringByEvent * events, longestTurn - duration))
     }
 
     /// Drops every row and the checkpoint, in one transaction; the rows come back from the log.
@@ -295,7 +303,7 @@ public actor Projector: Service {
     private func forget() {
         model.forget()
         place = nil
-        reached = HeadSignal()
+        reached.set(to: .start)
     }
 
     private func stop(_ halt: ProjectionHalt) async throws -> ProjectionHalt {

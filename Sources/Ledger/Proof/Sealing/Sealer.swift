@@ -45,7 +45,7 @@ public actor Sealer: Service {
     private let logger: Logger
     /// Nil when it must be read.
     private var work: Work?
-    private var reached = HeadSignal()
+    private let reached = HeadSignal()
     /// What stopped it; nil while it goes on.
     public private(set) var halt: SealHalt?
 
