@@ -43,23 +43,33 @@ import Testing
         let next = NameRegister.Server(startedAt: PostgresInstant(microsecondsSinceEpoch: 1), database: 1)
         recent.add(part(1...2), on: Self.server)
         // The other lane, or one that has lost its connection alone.
-        recent.join(Self.server, 2)
+        recent.join(Self.server)
         #expect(positions(recent, from: 1) == [1, 2])
-        recent.join(next, 3)
+        recent.join(next)
         #expect(positions(recent, from: 1) == nil)
         recent.add(part(3...4), on: Self.server)
         #expect(positions(recent, from: 3) == nil)
         recent.add(part(3...4), on: next)
         #expect(positions(recent, from: 3) == [3, 4])
-        // Of the old server's processes none is ours.
-        #expect([1, 2, 3].map { recent.isOwn($0) } == [false, false, true])
         recent.forget()
         #expect(positions(recent, from: 3) == nil)
-        #expect(recent.isOwn(3))
-        recent.leave(3)
-        #expect(!recent.isOwn(3))
         recent.add(part(5...5), on: next)
         #expect(positions(recent, from: 5) == [5])
+    }
+
+    @Test("what a process says of its call is kept back until the call is over, and no longer")
+    func callsNews() {
+        let recent = Self.begun()
+        let told = { (head: Int64, process: Int32) in recent.keepBack(GlobalPosition(head), from: process) }
+        #expect(!told(1, 7))
+        recent.begin(7)
+        #expect(told(3, 7) && told(2, 7))
+        #expect(!told(4, 8), "another's")
+        recent.forget()
+        #expect(recent.end(7) == GlobalPosition(3))
+        #expect(!told(5, 7), "the number may be another's by now")
+        recent.begin(7)
+        #expect(recent.end(7) == .start)
     }
 
     @Test("a position that is given again, or a new epoch, leaves nothing of before")
@@ -229,7 +239,7 @@ import Testing
 
     private static func begun() -> RecentAppends {
         let recent = RecentAppends()
-        recent.join(server, 1)
+        recent.join(server)
         return recent
     }
 

@@ -46,6 +46,29 @@ import Transparency
         }
     }
 
+    @Test func `an append that is not answered for is heard of here without waiting for the next look`() async throws {
+        try await withDurableLedger { other, owner, _ in
+            // One that would look by itself only when this test is long over.
+            let store = PostgresEventStore(pool: other.pool, patience: .seconds(3600), logger: silent)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await store.run() }
+                _ = try await store.append(SampleEvents.append(to: "a-1"))
+                var followed = store.follow(after: .start, batchSize: 10).makeAsyncIterator()
+                #expect(try await followed.next()?.map(\.position.value) == [1])
+                try await Self.missStandby(owner)
+                async let answer = Self.attempt(SampleEvents.append(to: "a-1", after: 1), through: store)
+                try await Self.cut("ledger.append", owner, by: "pg_cancel_backend")
+                guard case .failure(.outcomeUnknown) = await answer else {
+                    Issue.record("the append was acknowledged")
+                    return
+                }
+                #expect(try await followed.next()?.map(\.position.value) == [2])
+                try await Self.needNoStandby(owner)
+                group.cancelAll()
+            }
+        }
+    }
+
     @Test func `an import answers for nothing that no replica has, also when a batch is repeated`() async throws {
         try await withDurableLedger { store, owner, _ in
             let file = try await withLedger { source, _ in

@@ -19,8 +19,8 @@ actor AppendLane {
 
     /// Longer than the server's own limits: reached only when the server, or the way to it, is silent.
     static let options = StatementOptions(timeout: .seconds(20), isCancellable: false)
-    /// For the lone event, whose answer the lane looks for without sleeping: that spared an eighth of its time, and takes a
-    /// core that has nothing else to do for about a commit.
+    /// For the lone event, whose answer the lane looks for without sleeping: that spared from a twentieth to an eighth of its
+    /// time, and takes a core that has nothing else to do for about a commit.
     private static let loneOptions = StatementOptions(
         timeout: .seconds(20), isCancellable: false, attention: .milliseconds(1))
     /// How often a call is made again after the holder of the append lock was ended.
@@ -44,7 +44,7 @@ actor AppendLane {
         statement = try await AppendStatement(connection)
         // A statement is prepared at its second use.
         for _ in 0..<2 { try await connection.query(statement.call([], NameRegister.Ids()), Self.options) }
-        recent.join(server, connection.backendProcessID)
+        recent.join(server)
     }
 
     /// Carries out `first` and all that follow; returns when the connection is of no use any more.
@@ -56,14 +56,14 @@ actor AppendLane {
             // A connection that the server has closed is noticed here, where nothing was sent yet.
             guard await connection.isUsable() else { break }
             calls = 0
+            recent.begin(connection.backendProcessID)
             let answers = await send(batch.map(\.prepared))
-            let newest = answers.reduce(GlobalPosition.start) { newest, answer in
+            let newest = answers.reduce(recent.end(connection.backendProcessID)) { newest, answer in
                 if case .success(let appended) = answer { max(newest, appended.position) } else { newest }
             }
             signal.raise(to: newest)
             batch = await queue.next(after: batch, answers, calls: calls)
         }
-        recent.leave(connection.backendProcessID)
         await connection.close()
         return batch
     }

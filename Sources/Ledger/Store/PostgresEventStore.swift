@@ -157,9 +157,9 @@ public struct PostgresEventStore: EventStore, Service {
             for await event in self.pool.listen("ledger") {
                 switch event {
                 case .notification(let message):
-                    // Of what went out from here the answers say so, and only then it can be read here.
-                    if self.recent.isOwn(message.backendProcessID) { continue }
-                    if let head = Int64(message.payload), head >= 0 { self.signal.raise(to: GlobalPosition(head)) }
+                    guard let number = Int64(message.payload), number >= 0 else { continue }
+                    let head = GlobalPosition(number)
+                    if !self.recent.keepBack(head, from: message.backendProcessID) { self.signal.raise(to: head) }
                 case .listening:
                     // The server may be another, that does not have all that was appended here.
                     self.recent.forget()

@@ -89,8 +89,8 @@ final class RecentAppends: Sendable {
         /// What one lane had an answer to before the other one had to that which stands before it.
         var early: [Part] = []
         var server: NameRegister.Server?
-        /// Those of the server that append for this instance.
-        var processes: Set<Int32> = []
+        /// The server's processes that carry out a call for this instance, each with the greatest head that it has told of.
+        var calls: [Int32: GlobalPosition] = [:]
 
         mutating func forget() { (parts, bytes, early) = ([], 0, []) }
 
@@ -134,19 +134,34 @@ final class RecentAppends: Sendable {
 
     private let state = Mutex(State())
 
-    /// A lane has come to `server`, where `process` works for it; begins anew if that is another one, or another run of it.
-    func join(_ server: NameRegister.Server, _ process: Int32) {
+    /// A lane has come to `server`; begins anew if that is another one, or another run of it.
+    func join(_ server: NameRegister.Server) {
         state.withLock { state in
-            if state.server != server { state = State(server: server) }
-            state.processes.insert(process)
+            guard state.server != server else { return }
+            state.forget()
+            state.server = server
         }
     }
 
-    /// The lane that `process` worked for is gone.
-    func leave(_ process: Int32) { state.withLock { _ = $0.processes.remove(process) } }
+    /// The server's `process` begins a call for this instance.
+    func begin(_ process: Int32) { state.withLock { $0.calls[process] = .start } }
 
-    /// Whether `process` of the server appends for this instance: what it has done is in a row here once it is answered.
-    func isOwn(_ process: Int32) -> Bool { state.withLock { $0.processes.contains(process) } }
+    /// The call that `process` had is over, and what it has answered is in a row here.
+    ///
+    /// - Returns: The greatest head that was kept back until now: the log may have it also where there was no answer.
+    func end(_ process: Int32) -> GlobalPosition { state.withLock { $0.calls.removeValue(forKey: process) ?? .start } }
+
+    /// Keeps back that the log goes up to `head`, if `process`, which says so, has a call for this instance: what it has
+    /// done can be read here once it is answered, and not before.
+    ///
+    /// - Returns: Whether it has one.
+    func keepBack(_ head: GlobalPosition, from process: Int32) -> Bool {
+        state.withLock { state in
+            guard let known = state.calls[process] else { return false }
+            state.calls[process] = max(known, head)
+            return true
+        }
+    }
 
     /// Forgets all that was appended.
     func forget() { state.withLock { $0.forget() } }

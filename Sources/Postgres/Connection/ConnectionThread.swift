@@ -65,16 +65,10 @@ private final class WorkQueue: Sendable {
         signal.signal()
     }
 
-    /// Looks for work for a while, where waking a sleeping thread would cost more; lets others run in between.
-    private func look() {
-        guard attention > .zero else { return }
-        let end = ContinuousClock.now + attention
-        while pending.load(ordering: .relaxed) == 0, ContinuousClock.now < end { sched_yield() }
-    }
-
     func work() {
         while true {
-            look()
+            // Where waking a sleeping thread would cost more.
+            if attention > .zero { Lookout.look(until: .now + attention) { pending.load(ordering: .relaxed) != 0 } }
             signal.wait()
             pending.subtract(1, ordering: .relaxed)
             let item = items.withLock { items -> Item in

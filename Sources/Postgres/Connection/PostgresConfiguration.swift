@@ -17,7 +17,8 @@ public struct PostgresConfiguration: Sendable, Hashable, CustomStringConvertible
     public var preparedStatementLimit: Int
     /// How long a connection's thread looks for its next statement before it sleeps.
     ///
-    /// Zero, unless a few tens of microseconds are worth more than the processor time that the looking takes.
+    /// Zero, unless a few tens of microseconds are worth more than the processor time that the looking takes. It sleeps as
+    /// soon as anybody else had that core meanwhile.
     public var attention: Duration = .zero
 
     /// Takes a connection string; nothing is checked before ``validate()`` or the first connection.

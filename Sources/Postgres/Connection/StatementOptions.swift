@@ -11,7 +11,7 @@ public struct StatementOptions: Sendable, Hashable {
     public var isPrepared: Bool
     /// How long the connection's thread looks for the answer before it sleeps.
     ///
-    /// To be woken takes longer than to look, for the server too. Whoever else has work on that core meanwhile goes first.
+    /// To be woken takes longer than to look, for the server too. It sleeps as soon as anybody else had that core meanwhile.
     public var attention: Duration
 
     /// Chooses.

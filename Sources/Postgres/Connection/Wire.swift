@@ -79,7 +79,10 @@ final class Wire {
             let limit = [patience.deadline, patience.giveUp].compactMap { $0 }.min()
             var ready: Int32 = 0
             if let attention = patience.attention {
-                ready = Self.look(&sockets, until: min(attention, limit ?? attention))
+                Lookout.look(until: min(attention, limit ?? attention)) {
+                    ready = poll(&sockets, 2, 0)
+                    return ready != 0
+                }
                 if ready == 0 { patience.attention = nil }
             }
             if ready == 0 {
@@ -112,16 +115,6 @@ final class Wire {
                 patience.giveUp = now + Self.grace
             }
         }
-    }
-
-    /// Looks without sleeping, and lets others run in between; 0 if there was nothing until `end`.
-    private static func look(_ sockets: inout [pollfd], until end: ContinuousClock.Instant) -> Int32 {
-        while ContinuousClock.now < end {
-            let ready = poll(&sockets, 2, 0)
-            if ready != 0 { return ready }
-            sched_yield()
-        }
-        return 0
     }
 
     /// Waits until the socket has something, somebody calls, or the deadline; no statement runs.
