@@ -232,18 +232,30 @@ final class ServedFleet: Sendable {
         #expect(came, "weight \(weight) applied")
     }
 
-    /// Nothing is in the log twice, and nothing that was decided or begun is missing.
-    func expectEachOnce(_ cluster: String = "default") async throws {
-        var decided: [Int] = []
-        var applied: [Int] = []
-        var numbers: [String: [Int]] = [:]
-        for fact in try await facts(cluster) {
+    /// The generations of the weights that were decided, and of those that were applied, in the log's order.
+    private func weights(_ cluster: String) async throws -> (decided: [Int], applied: [Int]) {
+        try await facts(cluster).reduce(into: ([], [])) { weights, fact in
             switch fact {
-            case .weightDecided(let weight): decided.append(weight.generation)
-            case .weightApplied(let weight): applied.append(weight.generation)
-            case .measurementTaken(let taken): numbers["\(taken.run) \(taken.metric)", default: []].append(taken.number)
+            case .weightDecided(let weight): weights.0.append(weight.generation)
+            case .weightApplied(let weight): weights.1.append(weight.generation)
             default: break
             }
+        }
+    }
+
+    /// Nothing is in the log twice, and nothing that was decided or begun is missing.
+    func expectEachOnce(_ cluster: String = "default") async throws {
+        // The last weight is decided with what ends the release, and applied a moment later.
+        let isApplied = try await eventually {
+            let (decided, applied) = try await weights(cluster)
+            return applied.last == decided.last
+        }
+        #expect(isApplied, "the last weight was applied")
+        let (decided, applied) = try await weights(cluster)
+        var numbers: [String: [Int]] = [:]
+        for fact in try await facts(cluster) {
+            guard case .measurementTaken(let taken) = fact else { continue }
+            numbers["\(taken.run) \(taken.metric)", default: []].append(taken.number)
         }
         #expect(Set(decided).count == decided.count, "decided \(decided)")
         #expect(applied == decided, "each weight that was decided was applied, once and in order")
