@@ -246,12 +246,12 @@ final class ServedFleet: Sendable {
     /// Nothing is in the log twice, and nothing that was decided or begun is missing.
     func expectEachOnce(_ cluster: String = "default") async throws {
         // The last weight is decided with what ends the release, and applied a moment later.
+        var (decided, applied): ([Int], [Int]) = ([], [])
         let isApplied = try await eventually {
-            let (decided, applied) = try await weights(cluster)
+            (decided, applied) = try await weights(cluster)
             return applied.last == decided.last
         }
         #expect(isApplied, "the last weight was applied")
-        let (decided, applied) = try await weights(cluster)
         var numbers: [String: [Int]] = [:]
         for fact in try await facts(cluster) {
             guard case .measurementTaken(let taken) = fact else { continue }

@@ -7,7 +7,7 @@ import Foundation
 /// that took longer than a look does, for that is when others ran.
 struct Lookout {
     /// So long a look takes at the most, with what the system does meanwhile.
-    static let longestTurn = Duration.microseconds(20)
+    private static let longestTurn = Duration.microseconds(20)
 
     private let end: ContinuousClock.Instant
     private var last: ContinuousClock.Instant
