@@ -322,7 +322,7 @@ begin
         execute format('drop table if exists %I', v_archive.table_name);
         execute format(
             'create table %I (like event including defaults including constraints including comments including storage '
-            'including compression)', v_archive.table_name);
+            'including compression) with (%s)', v_archive.table_name, partition_storage());
     end if;
     return v_archive.table_name;
 end $$;
