@@ -158,6 +158,18 @@ import Testing
         }
     }
 
+    @Test(arguments: [(1, 1), (3, 2), (1000, 3), (7, 1000)])
+    func `a range that is written part by part gives the same rows`(events: Int, rollouts: Int) async throws {
+        try await withLedger { store, _ in
+            for name in ["a", "b", "c", "d"] { try await RolloutTales.tell(name, store) }
+            let model = RolloutRows(atOnce: (events, rollouts))
+            let projector = Projector(model, store: store, logger: silent)
+            #expect(try await projector.catchUp() == store.head())
+            try await Projector(AuditEntries(), store: store, logger: silent).catchUp()
+            #expect(try await ReadModelCheck.run(store: store, logger: silent).identical)
+        }
+    }
+
     @Test func `two sets of projectors on one ledger give the rows of one`() async throws {
         try await withLedger { store, owner in
             let projectors = Projector.all(store: store, logger: silent) + Projector.all(store: store, logger: silent)

@@ -94,8 +94,12 @@ import Testing
     }
 
     @Test func `the list has the columns of the plugin`() throws {
-        let lines = ListRollouts.table([RolloutSummaryRow(try Self.view())], namespaces: true, isWide: false)
-            .lines(Self.plain)
+        let row = RolloutSummaryRow(
+            cluster: "default", namespace: "default", name: "shop", strategy: "Canary", phase: .progressing,
+            message: "more replicas need to be updated", step: "3/8", setWeight: 25, actualWeight: 25,
+            replicas: ReplicaCounts(desired: 4, current: 5, updated: 1, ready: 5, available: 5), revision: 2,
+            decisionVersion: 7, version: StreamVersion(9), position: GlobalPosition(9))
+        let lines = ListRollouts.table([row], namespaces: true, isWide: false).lines(Self.plain)
         #expect(
             lines == [
                 "NAMESPACE  NAME  STRATEGY  STATUS       STEP  SET-WEIGHT  READY  DESIRED  UP-TO-DATE  AVAILABLE",

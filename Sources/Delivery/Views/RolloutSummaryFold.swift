@@ -85,7 +85,7 @@ public struct RolloutSummaryFold: Sendable, Equatable, Codable {
     }
 
     /// How the rollout stands; `nil` before its first manifest.
-    public var view: RolloutView? { reading.view }
+    public var summary: RolloutSummary? { reading.summary }
 
     /// The releases that began or ended since the last call, in order of their start; ended ones are forgotten.
     public mutating func takeChangedReleases() -> [ReleaseRow] { history.takeChanged() }

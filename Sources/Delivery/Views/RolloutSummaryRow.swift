@@ -52,24 +52,16 @@ public struct RolloutSummaryRow: Sendable, Equatable, Codable {
         self.version = version
         self.position = position
     }
+}
 
-    /// The line for what `view` shows.
-    public init(_ view: RolloutView) {
-        cluster = view.cluster
-        namespace = view.namespace
-        name = view.name
-        strategy = view.strategy
-        phase = view.phase
-        message = view.message
-        step = view.step
-        setWeight = view.setWeight
-        actualWeight = view.actualWeight
-        replicas = view.replicas
-        revision = view.release?.revision
-        decisionVersion = view.decisionVersion
-        version = view.version
-        position = view.position
-    }
+/// A line of `list rollouts` with what rollouts are found by.
+public struct RolloutSummary: Sendable, Equatable {
+    /// The line.
+    public var row: RolloutSummaryRow
+    /// Names the stable revision's set; `nil` before there is one.
+    public var stableHash: String?
+    /// Images of the sets that have or want pods, by name.
+    public var images: [ImageView]
 }
 
 /// Lines of rollouts, and what they reflect.
@@ -125,7 +117,7 @@ public struct FoldedRolloutViews: RolloutViews {
         let point = PointInTime.position(head)
         var rows: [RolloutSummaryRow] = []
         for name in try await lookup.names() where namespace == nil || name.namespace == namespace {
-            if let view = try await lookup.reading(name, at: point).view { rows.append(RolloutSummaryRow(view)) }
+            if let summary = try await lookup.reading(name, at: point).summary { rows.append(summary.row) }
         }
         return RolloutListing(rows: rows, position: head)
     }

@@ -4,16 +4,32 @@ import EventSourcing
 extension RolloutReading {
     /// What `get rollout` shows; `nil` if no manifest had been accepted.
     public var view: RolloutView? {
-        guard let rollout = state.rollout, let recordedAt, let createdAt else { return nil }
+        guard let rollout = state.rollout, let row, let recordedAt, let createdAt else { return nil }
         return RolloutView(
-            name: name.name, namespace: name.namespace, cluster: name.cluster, createdAt: createdAt,
-            phase: rollout.phase, message: rollout.message, strategy: "Canary",
-            step: rollout.shownStep.map { "\($0)/\(rollout.plan.steps.count)" }, stepIndex: rollout.shownStep,
-            steps: rollout.plan.steps.count, setWeight: rollout.shownWeight, actualWeight: rollout.actualWeight,
-            maxWeight: rollout.plan.routing?.maxWeight ?? 100, images: rollout.shownImages,
-            replicas: rollout.replicaCounts, revisions: revisions(of: rollout),
+            name: row.name, namespace: row.namespace, cluster: row.cluster, createdAt: createdAt,
+            phase: row.phase, message: row.message, strategy: row.strategy, step: row.step,
+            stepIndex: rollout.shownStep, steps: rollout.plan.steps.count, setWeight: row.setWeight,
+            actualWeight: row.actualWeight, maxWeight: rollout.plan.routing?.maxWeight ?? 100,
+            images: rollout.shownImages, replicas: row.replicas, revisions: revisions(of: rollout),
             release: rollout.release.map(ReleaseView.init), pause: rollout.shownPause,
-            decisionVersion: rollout.decisionVersion, version: version, position: position, recordedAt: recordedAt)
+            decisionVersion: row.decisionVersion, version: row.version, position: row.position, recordedAt: recordedAt)
+    }
+
+    /// What read models keep of it; `nil` if no manifest had been accepted.
+    public var summary: RolloutSummary? {
+        guard let rollout = state.rollout, let row else { return nil }
+        let stable = rollout.stable.flatMap { rollout.set($0.podTemplateHash) }
+        return RolloutSummary(row: row, stableHash: stable?.podTemplateHash, images: rollout.shownImages)
+    }
+
+    private var row: RolloutSummaryRow? {
+        guard let rollout = state.rollout else { return nil }
+        return RolloutSummaryRow(
+            cluster: name.cluster, namespace: name.namespace, name: name.name, strategy: "Canary",
+            phase: rollout.phase, message: rollout.message,
+            step: rollout.shownStep.map { "\($0)/\(rollout.plan.steps.count)" }, setWeight: rollout.shownWeight,
+            actualWeight: rollout.actualWeight, replicas: rollout.replicaCounts, revision: rollout.release?.revision,
+            decisionVersion: rollout.decisionVersion, version: version, position: position)
     }
 
     private func revisions(of rollout: Rollout) -> [RevisionView] {
@@ -70,16 +86,18 @@ extension Rollout {
     }
 
     fileprivate var shownImages: [ImageView] {
-        var roles: [String: Set<String>] = [:]
+        // A few at the most.
+        var shown: [ImageView] = []
         for set in sets where set.wanted > 0 || set.current > 0 {
             let role = role(of: set.podTemplateHash)
-            for image in revision(of: set.podTemplateHash)?.images.values.sorted() ?? [] {
-                roles[image, default: []].formUnion(role == .old ? [] : [role.rawValue])
+            for image in (revision(of: set.podTemplateHash)?.images ?? [:]).values {
+                let place = shown.firstIndex { $0.image == image } ?? shown.endIndex
+                if place == shown.endIndex { shown.append(ImageView(image: image, roles: [])) }
+                if role != .old, !shown[place].roles.contains(role) { shown[place].roles.append(role) }
             }
         }
-        return roles.sorted { $0.key < $1.key }.map { image, roles in
-            ImageView(image: image, roles: roles.sorted().compactMap(SetRole.init(rawValue:)))
-        }
+        for place in shown.indices { shown[place].roles.sort { $0.rawValue < $1.rawValue } }
+        return shown.sorted { $0.image < $1.image }
     }
 
     fileprivate var replicaCounts: ReplicaCounts {

@@ -63,7 +63,7 @@ struct AuditEntries: ReadModel {
 
     mutating func project(
         _ range: PositionRange, _ opened: [PostgresResult], _ recent: [RecentAppends.Entry]?, into generation: Int,
-        through connection: PostgresConnection
+        through connection: PostgresConnection, _ courtesy: Courtesy?
     ) async throws -> [SQL] {
         guard let row = try opened.first?.single() else { return [] }
         // An event of a rollout whose type this build does not know; what was written goes with the transaction.

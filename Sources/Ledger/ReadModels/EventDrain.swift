@@ -109,7 +109,12 @@ struct EventDrain: Sendable {
         }
     }
 
-    private init(_ writer: RowWriter) { (bytes, rows) = (writer.copy.bytes, writer.rows) }
+    private init(_ writer: RowWriter) { self.init(writer.copy.bytes, writer.rows) }
+
+    private init(_ bytes: [UInt8], _ rows: [Int]) { (self.bytes, self.rows) = (bytes, rows) }
+
+    /// The same rows in their order, at most `size` at a time.
+    func parts(of size: Int) -> [EventDrain] { rows.parts(of: size).map { EventDrain(bytes, $0) } }
 
     /// Finds the rows in what COPY gave.
     init(_ bytes: [UInt8]) throws {

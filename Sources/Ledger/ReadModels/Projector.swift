@@ -9,7 +9,7 @@ public import ServiceLifecycle
 /// loudly; any other failure is tried again. A rebuild that turns its tables over is noticed, and followed.
 public actor Projector: Service {
     /// How many events are projected in one transaction at the most.
-    public static let largestBatch = 5000
+    public static let largestBatch = 10_000
 
     /// How long events gather at the least while they come one after the other: a transaction for two or three of them
     /// costs as much as one for twenty.
@@ -20,6 +20,9 @@ public actor Projector: Service {
     private static let manyEvents = 100
     /// So long events gather for each one of the batch before, at the most.
     private static let gatheringByEvent = Duration.microseconds(100)
+
+    /// How long a transaction lets appends go first, all in all.
+    private static let longestCourtesy = Duration.milliseconds(100)
 
     private var model: any ReadModel
     private let store: PostgresEventStore
@@ -206,6 +209,7 @@ public actor Projector: Service {
                 recent == nil
                 ? working.opening(range, into: place.generation)
                 : ["SELECT event_id FROM ledger.event WHERE position = \(range.through.value)"]
+            let courtesy = store.courtesy(atMost: Self.longestCourtesy)
             try await store.pool.onConnection { connection in
                 try await connection.transaction(
                     opening: [CheckpointRow.begin(working, over: range, into: place.generation)] + wanted
@@ -216,7 +220,7 @@ public actor Projector: Service {
                         guard try opened[0].single().get(0) == last.event.id.uuid else { throw ForeignLog() }
                     }
                     return try await working.project(
-                        range, opened, recent, into: place.generation, through: connection)
+                        range, opened, recent, into: place.generation, through: connection, courtesy)
                 }
             }
             // Whoever reset it meanwhile has cleared the place, and what was projected went with it.

@@ -21,11 +21,12 @@ protocol ReadModel: Sendable {
     ///   - opened: The answers to ``opening(_:into:)``, in the same transaction.
     ///   - recent: All events of `range`, if they were appended here lately; nothing was asked for then. Always nil unless
     ///     ``readsRecentAppends``.
+    ///   - courtesy: Is asked between parts of much work; nil while nobody is to go first.
     /// - Returns: The statements that write what is still to be written.
     /// - Throws: ``PoisonEvent`` for an event that cannot be read.
     mutating func project(
         _ range: PositionRange, _ opened: [PostgresResult], _ recent: [RecentAppends.Entry]?, into generation: Int,
-        through connection: PostgresConnection
+        through connection: PostgresConnection, _ courtesy: Courtesy?
     ) async throws -> [SQL]
     /// Fills empty tables that have no indexes yet, as fast as it can, up to the shadow's target.
     /// - Throws: ``PoisonEvent`` for an event that cannot be read.
@@ -47,7 +48,7 @@ extension ReadModel {
         _ range: PositionRange, into generation: Int, through connection: PostgresConnection
     ) async throws {
         let opened = try await connection.pipeline(opening(range, into: generation))
-        try await connection.pipeline(try await project(range, opened, nil, into: generation, through: connection))
+        try await connection.pipeline(try await project(range, opened, nil, into: generation, through: connection, nil))
     }
 }
 

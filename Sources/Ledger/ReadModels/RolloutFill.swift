@@ -178,7 +178,7 @@ struct RolloutFill: Sendable {
             for worker in workers {
                 try await connection.pipeline(tables.writing(await worker.takeEnded()))
                 try await connection.pipeline(tables.writing(await worker.takeAll()))
-                try await connection.pipeline(tables.writing(await worker.contents.folds.compactMap(\.view)))
+                try await connection.pipeline(tables.writing(await worker.contents.folds.compactMap(\.summary)))
             }
         }
     }

@@ -13,6 +13,8 @@ struct RolloutRows: ReadModel {
     private static let mostKept = 10_000
     /// So few events are asked for as rows: a COPY of them would have to be planned each time.
     private static let mostAtOnce = 64
+    /// Events that are folded, and rollouts that are written, before appends may go first: a few milliseconds of work.
+    static let atOnce = (events: 500, rollouts: 250)
     /// Events of streams' beginnings that are read at once.
     private static let pageSize: Int64 = 5000
 
@@ -21,15 +23,17 @@ struct RolloutRows: ReadModel {
     private var fill = RolloutFill()
     /// Bytes of streams' beginnings that are taken at once at the most.
     private let mostBytes: Int
+    private let atOnce: (events: Int, rollouts: Int)
 
     /// Makes the read model; the parameters are for tests.
     ///
     /// - Parameter savingEvery: How many events a rebuild folds before it keeps what it has; `nil`: by time.
     init(
         savingEvery: Int? = nil, streamsInPass: Int = RolloutFill.streamsInPass, mostInStep: Int = 1 << 18,
-        mostBytes: Int = EventDrain.mostBytes
+        mostBytes: Int = EventDrain.mostBytes, atOnce: (events: Int, rollouts: Int) = RolloutRows.atOnce
     ) {
         self.mostBytes = mostBytes
+        self.atOnce = atOnce
         fill.mostInStep = mostInStep
         fill.savingEvery = savingEvery
         fill.streamsInPass = streamsInPass
@@ -47,7 +51,7 @@ struct RolloutRows: ReadModel {
 
     mutating func project(
         _ range: PositionRange, _ opened: [PostgresResult], _ recent: [RecentAppends.Entry]?, into generation: Int,
-        through connection: PostgresConnection
+        through connection: PostgresConnection, _ courtesy: Courtesy?
     ) async throws -> [SQL] {
         let drain: EventDrain
         if let recent {
@@ -66,16 +70,32 @@ struct RolloutRows: ReadModel {
         try range.check(rows: drain.rows.count)
         try await names.learn(drain, through: connection)
         try await recall(drain, through: connection)
-        let touched = try kept.fold(drain, names) { _ in true }
+        var touched: Set<Int> = []
+        for part in drain.parts(of: atOnce.events) {
+            await courtesy?.giveWay()
+            touched.formUnion(try kept.fold(part, names) { _ in true })
+        }
+        var parts = touched.sorted().parts(of: atOnce.rollouts)[...]
+        let last = parts.popLast() ?? []
+        for part in parts {
+            await courtesy?.giveWay()
+            try await connection.pipeline(writing(part, into: generation))
+        }
+        await courtesy?.giveWay()
+        return writing(last, into: generation)
+    }
+
+    /// The statements that write what has changed of the rollouts at these places.
+    private mutating func writing(_ places: [Int], into generation: Int) -> [SQL] {
         let tables = RolloutTables(generation: generation, replacing: true)
-        var views: [RolloutView] = []
+        var summaries: [RolloutSummary] = []
         var releases: [(rollout: RolloutName, row: ReleaseRow)] = []
-        for place in touched.sorted() {
-            if let view = kept.folds[place].view { views.append(view) }
+        for place in places {
+            if let summary = kept.folds[place].summary { summaries.append(summary) }
             let name = kept.folds[place].name
             releases += kept.change(place) { $0.takeChangedReleases() }.map { (name, $0) }
         }
-        return tables.writing(views) + tables.writing(releases)
+        return tables.writing(summaries) + tables.writing(releases)
     }
 
     mutating func fill(_ shadow: ShadowTables) async throws {

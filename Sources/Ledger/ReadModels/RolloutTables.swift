@@ -16,10 +16,9 @@ struct RolloutTables {
     let replacing: Bool
 
     /// The statements that write rows of rollouts.
-    func writing(_ views: [RolloutView]) -> [SQL] {
-        views.parts(of: Self.most).map { part in
-            let rows = part.map { RolloutSummaryRow($0) }
-            let stable = part.map { view in view.revisions.first { $0.set?.role == .stable }?.podTemplateHash }
+    func writing(_ summaries: [RolloutSummary]) -> [SQL] {
+        summaries.parts(of: Self.most).map { part in
+            let rows = part.map(\.row)
             let conflict: SQL = """
                 ON CONFLICT (cluster, namespace, name) DO UPDATE
                 SET strategy = excluded.strategy, phase = excluded.phase, message = excluded.message,
@@ -38,7 +37,7 @@ struct RolloutTables {
                 FROM unnest(
                     \(rows.map(\.cluster)), \(rows.map(\.namespace)), \(rows.map(\.name)), \(rows.map(\.strategy)),
                     \(rows.map(\.phase.rawValue)), \(rows.map(\.message)), \(rows.map { $0.revision.map(Int32.init) }),
-                    \(stable), \(part.map { Self.text($0.images) }), \(rows.map(\.step)),
+                    \(part.map(\.stableHash)), \(part.map { Self.text($0.images) }), \(rows.map(\.step)),
                     \(rows.map { Int32($0.setWeight) }), \(rows.map { Int32($0.actualWeight) }),
                     \(rows.map { Int32($0.replicas.desired) }), \(rows.map { Int32($0.replicas.current) }),
                     \(rows.map { Int32($0.replicas.updated) }), \(rows.map { Int32($0.replicas.ready) }),
@@ -84,7 +83,11 @@ struct RolloutTables {
                 return CanonicalJSON.text(images)
             }
             if text.utf8.count > 1 { text += "," }
-            text += "\"\(name)\":\"\(image)\""
+            text += "\""
+            text += name
+            text += "\":\""
+            text += image
+            text += "\""
         }
         return text + "}"
     }
@@ -94,9 +97,15 @@ struct RolloutTables {
         var text = "["
         for image in images {
             guard image.image.utf8.allSatisfy(isPlain) else { return CanonicalJSON.text(images) }
-            if text.utf8.count > 1 { text += "," }
-            let roles = image.roles.map { "\"\($0.rawValue)\"" }.joined(separator: ",")
-            text += "{\"image\":\"\(image.image)\",\"roles\":[\(roles)]}"
+            text += text.utf8.count > 1 ? ",{\"image\":\"" : "{\"image\":\""
+            text += image.image
+            text += "\",\"roles\":["
+            for (index, role) in image.roles.enumerated() {
+                text += index > 0 ? ",\"" : "\""
+                text += role.rawValue
+                text += "\""
+            }
+            text += "]}"
         }
         return text + "]"
     }
@@ -108,7 +117,7 @@ struct RolloutTables {
 
 extension Array {
     /// The elements in parts of at most `size`.
-    fileprivate func parts(of size: Int) -> [[Element]] {
+    func parts(of size: Int) -> [[Element]] {
         stride(from: 0, to: count, by: size).map { Array(self[$0..<Swift.min($0 + size, count)]) }
     }
 }

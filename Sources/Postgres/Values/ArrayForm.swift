@@ -3,23 +3,31 @@
 /// - Source: PostgreSQL `arrayfuncs.c`, `array_send`/`array_recv`: dimensions, has-NULL flag, element type, then per
 ///   dimension its size and lower bound, then each element with a length of -1 for NULL.
 enum ArrayForm {
-    static func encode(_ elements: [PostgresValue], element: PostgresType, array: PostgresType) -> PostgresValue {
+    /// - Parameter write: Adds an element's binary form; false for NULL, without adding anything.
+    static func encode<Element>(
+        _ elements: [Element], element: PostgresType, array: PostgresType,
+        _ write: (Element, inout [UInt8]) -> Bool
+    ) -> PostgresValue {
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(20 + 12 * elements.count)
         bytes.append(bigEndian: Int32(elements.isEmpty ? 0 : 1))
-        bytes.append(bigEndian: Int32(elements.contains { $0.bytes == nil } ? 1 : 0))
+        bytes.append(bigEndian: Int32(0))
         bytes.append(bigEndian: element.rawValue)
         if !elements.isEmpty {
             bytes.append(bigEndian: Int32(elements.count))
             bytes.append(bigEndian: Int32(1))
         }
-        for value in elements {
-            if let content = value.bytes {
-                bytes.append(bigEndian: Int32(content.count))
-                bytes.append(contentsOf: content)
+        var hasNulls = false
+        for element in elements {
+            let place = bytes.count
+            bytes.append(bigEndian: Int32(-1))
+            if write(element, &bytes) {
+                bytes.replace(bigEndian: Int32(bytes.count - place - 4), at: place)
             } else {
-                bytes.append(bigEndian: Int32(-1))
+                hasNulls = true
             }
         }
+        if hasNulls { bytes.replace(bigEndian: Int32(1), at: 4) }
         return .binary(array, bytes)
     }
 
@@ -59,7 +67,10 @@ extension [UInt8] {
         Swift.withUnsafeBytes(of: value.bigEndian) { append(contentsOf: $0) }
     }
 
-    init(bigEndian value: some FixedWidthInteger) {
-        self = Swift.withUnsafeBytes(of: value.bigEndian) { Array($0) }
+    /// Puts another number in the place of one that was added before.
+    mutating func replace(bigEndian value: some FixedWidthInteger, at place: Int) {
+        Swift.withUnsafeBytes(of: value.bigEndian) { source in
+            for offset in source.indices { self[place + offset] = source[offset] }
+        }
     }
 }

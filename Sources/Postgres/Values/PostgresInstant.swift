@@ -27,9 +27,7 @@ public struct PostgresInstant: PostgresScalar, Hashable, Comparable {
     /// The SQL type `timestamptz[]`.
     public static var postgresArrayType: PostgresType { .timestamptzArray }
     /// Eight bytes: microseconds since 2000-01-01.
-    public var postgresValue: PostgresValue {
-        .binary(.timestamptz, [UInt8](bigEndian: microsecondsSince2000))
-    }
+    public func encode(to bytes: inout [UInt8]) { bytes.append(bigEndian: microsecondsSince2000) }
 
     /// Reads `timestamptz`, or `timestamp` taken as UTC; infinity is refused.
     public static func decode(_ field: PostgresField) throws -> PostgresInstant {

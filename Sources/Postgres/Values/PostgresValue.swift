@@ -66,12 +66,25 @@ public protocol PostgresDecodable {
 }
 
 /// A single value, bound, decoded, or the element of an array.
-public protocol PostgresScalar: PostgresEncodable, PostgresDecodable, PostgresArrayElement {}
+public protocol PostgresScalar: PostgresEncodable, PostgresDecodable, PostgresArrayElement {
+    /// Adds the binary form to `bytes`.
+    func encode(to bytes: inout [UInt8])
+}
 
 extension PostgresScalar {
+    /// The value in binary form.
+    public var postgresValue: PostgresValue {
+        var bytes: [UInt8] = []
+        encode(to: &bytes)
+        return .binary(Self.postgresType, bytes)
+    }
+
     /// A one-dimensional array in binary form.
     public static func postgresValue(ofArray elements: [Self]) -> PostgresValue {
-        ArrayForm.encode(elements.map(\.postgresValue), element: arrayElementType, array: postgresArrayType)
+        ArrayForm.encode(elements, element: arrayElementType, array: postgresArrayType) { element, bytes in
+            element.encode(to: &bytes)
+            return true
+        }
     }
 
     /// Reads a one-dimensional array without NULLs.
@@ -103,7 +116,12 @@ extension Optional: PostgresArrayElement where Wrapped: PostgresScalar {
     /// A one-dimensional array that may hold NULLs.
     public static func postgresValue(ofArray elements: [Wrapped?]) -> PostgresValue {
         ArrayForm.encode(
-            elements.map(\.postgresValue), element: Wrapped.arrayElementType, array: Wrapped.postgresArrayType)
+            elements, element: Wrapped.arrayElementType, array: Wrapped.postgresArrayType
+        ) { element, bytes in
+            guard let element else { return false }
+            element.encode(to: &bytes)
+            return true
+        }
     }
     /// Reads a one-dimensional array that may hold NULLs.
     public static func decodeArray(_ field: PostgresField) throws -> [Wrapped?] {

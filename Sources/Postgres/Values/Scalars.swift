@@ -6,7 +6,7 @@ extension Bool: PostgresScalar {
     /// The SQL type `boolean[]`.
     public static var postgresArrayType: PostgresType { .boolArray }
     /// One byte.
-    public var postgresValue: PostgresValue { .binary(.bool, [self ? 1 : 0]) }
+    public func encode(to bytes: inout [UInt8]) { bytes.append(self ? 1 : 0) }
     /// Reads `boolean`.
     public static func decode(_ field: PostgresField) throws -> Bool {
         let bytes = try field.required("Bool")
@@ -48,7 +48,7 @@ extension Int64: PostgresScalar {
     /// The SQL type `bigint[]`.
     public static var postgresArrayType: PostgresType { .int8Array }
     /// Eight bytes.
-    public var postgresValue: PostgresValue { .binary(.int8, [UInt8](bigEndian: self)) }
+    public func encode(to bytes: inout [UInt8]) { bytes.append(bigEndian: self) }
     /// Reads any integer type that fits.
     public static func decode(_ field: PostgresField) throws -> Int64 { try field.integer(Int64.self) }
 }
@@ -59,7 +59,7 @@ extension Int: PostgresScalar {
     /// The SQL type `bigint[]`.
     public static var postgresArrayType: PostgresType { .int8Array }
     /// Eight bytes.
-    public var postgresValue: PostgresValue { .binary(.int8, [UInt8](bigEndian: Int64(self))) }
+    public func encode(to bytes: inout [UInt8]) { bytes.append(bigEndian: Int64(self)) }
     /// Reads any integer type that fits.
     public static func decode(_ field: PostgresField) throws -> Int { try field.integer(Int.self) }
 }
@@ -70,7 +70,7 @@ extension Int32: PostgresScalar {
     /// The SQL type `integer[]`.
     public static var postgresArrayType: PostgresType { .int4Array }
     /// Four bytes.
-    public var postgresValue: PostgresValue { .binary(.int4, [UInt8](bigEndian: self)) }
+    public func encode(to bytes: inout [UInt8]) { bytes.append(bigEndian: self) }
     /// Reads any integer type that fits.
     public static func decode(_ field: PostgresField) throws -> Int32 { try field.integer(Int32.self) }
 }
@@ -81,7 +81,7 @@ extension Int16: PostgresScalar {
     /// The SQL type `smallint[]`.
     public static var postgresArrayType: PostgresType { .int2Array }
     /// Two bytes.
-    public var postgresValue: PostgresValue { .binary(.int2, [UInt8](bigEndian: self)) }
+    public func encode(to bytes: inout [UInt8]) { bytes.append(bigEndian: self) }
     /// Reads any integer type that fits.
     public static func decode(_ field: PostgresField) throws -> Int16 { try field.integer(Int16.self) }
 }
@@ -92,7 +92,7 @@ extension Double: PostgresScalar {
     /// The SQL type `double precision[]`.
     public static var postgresArrayType: PostgresType { .float8Array }
     /// Eight bytes; NaN and infinities pass unharmed.
-    public var postgresValue: PostgresValue { .binary(.float8, [UInt8](bigEndian: bitPattern)) }
+    public func encode(to bytes: inout [UInt8]) { bytes.append(bigEndian: bitPattern) }
     /// Reads `double precision`, `real`, `numeric` (rounded to the nearest) and integers that are exact.
     public static func decode(_ field: PostgresField) throws -> Double {
         switch field.type {
@@ -118,7 +118,7 @@ extension UUID: PostgresScalar {
     /// The SQL type `uuid[]`.
     public static var postgresArrayType: PostgresType { .uuidArray }
     /// Sixteen bytes.
-    public var postgresValue: PostgresValue { .binary(.uuid, withUnsafeBytes(of: uuid) { Array($0) }) }
+    public func encode(to bytes: inout [UInt8]) { withUnsafeBytes(of: uuid) { bytes.append(contentsOf: $0) } }
     /// Reads `uuid`.
     public static func decode(_ field: PostgresField) throws -> UUID {
         let bytes = try field.required("UUID")
@@ -145,7 +145,10 @@ extension [UInt8]: PostgresArrayElement {
     public static var postgresArrayType: PostgresType { .byteaArray }
     /// A one-dimensional array of `bytea`.
     public static func postgresValue(ofArray elements: [[UInt8]]) -> PostgresValue {
-        ArrayForm.encode(elements.map { .binary(.bytea, $0) }, element: .bytea, array: .byteaArray)
+        ArrayForm.encode(elements, element: .bytea, array: .byteaArray) { element, bytes in
+            bytes += element
+            return true
+        }
     }
     /// Reads `bytea[]`.
     public static func decodeArray(_ field: PostgresField) throws -> [[UInt8]] {
@@ -159,7 +162,7 @@ extension Data: PostgresScalar {
     /// The SQL type `bytea[]`.
     public static var postgresArrayType: PostgresType { .byteaArray }
     /// The bytes themselves.
-    public var postgresValue: PostgresValue { .binary(.bytea, Array(self)) }
+    public func encode(to bytes: inout [UInt8]) { bytes += self }
     /// Reads `bytea`.
     public static func decode(_ field: PostgresField) throws -> Data { Data(try UInt8.decodeArray(field)) }
 }

@@ -7,6 +7,8 @@ extension String: PostgresScalar {
     ///
     /// U+0000 is refused when the statement is sent, because PostgreSQL text cannot hold it.
     public var postgresValue: PostgresValue { .text(self) }
+    /// The UTF-8 bytes.
+    public func encode(to bytes: inout [UInt8]) { bytes += utf8 }
 
     /// Reads text types, `json`, `jsonb`, `numeric`, `uuid`, `void` (empty) and enums.
     public static func decode(_ field: PostgresField) throws -> String {
@@ -51,7 +53,10 @@ public struct PostgresJSON: PostgresScalar, Hashable {
     /// The SQL type `jsonb[]`.
     public static var postgresArrayType: PostgresType { .jsonbArray }
     /// The text, read by the server as `jsonb`.
-    public var postgresValue: PostgresValue { .binary(.jsonb, [1] + Array(text.utf8)) }
+    public func encode(to bytes: inout [UInt8]) {
+        bytes.append(1)
+        bytes += text.utf8
+    }
     /// Reads `json`, `jsonb` or text.
     public static func decode(_ field: PostgresField) throws -> PostgresJSON { PostgresJSON(try String.decode(field)) }
 }
