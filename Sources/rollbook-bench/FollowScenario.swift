@@ -12,7 +12,7 @@ struct FollowScenario {
     private static let rollouts = 1000
 
     func run() async throws {
-        let tale = try await BenchTale.told(atLeast: 800)
+        let tale = try await BenchTale.told(atLeast: 800 + LivingStreams.spread)
         try await bed.withStore { store in
             let projectors = Projector.all(store: store, logger: BenchBed.logger)
             var watched: [(name: String, arrivals: Arrivals)] = []
@@ -25,7 +25,9 @@ struct FollowScenario {
             }
             let all = watched
             try await Services.during(services) {
-                let streams = LivingStreams(Self.rollouts, tale)
+                let streams = try await LivingStreams.begun(Self.rollouts, tale, through: store)
+                let begun = try await store.head()
+                for projector in projectors { try await projector.waitUntil(begun) }
                 let duration = plan.duration * Double(plan.rounds)
                 let appended = try await SteadyLoad.run(Self.rate, for: duration, to: streams, through: store) {
                     answer, due in

@@ -28,9 +28,10 @@ struct HalfLoad {
         let duration = plan.duration * 4
         // Each life is longer than what is appended to it.
         let tale = try await BenchTale.told(
-            atLeast: Int(Self.mostRate * duration.seconds * Double(4 * plan.rounds + 4)) / Self.rollouts)
+            atLeast: Int(Self.mostRate * duration.seconds * Double(4 * plan.rounds + 4)) / Self.rollouts
+                + LivingStreams.spread)
         try await bed.withStore { store in
-            let streams = LivingStreams(Self.rollouts, tale)
+            let streams = try await LivingStreams.begun(Self.rollouts, tale, through: store)
             // The peak of these events, not of others: what they weigh decides.
             _ = try await streams.rush(Self.callers, for: plan.duration, through: store)
             try await bed.settle(store)

@@ -5,6 +5,9 @@ import Ledger
 import Synchronization
 
 /// Rollouts that live the tale event by event, each append on one that has none under way.
+///
+/// Each is at another place of the tale. Were all of them at the same, they would all record their manifests at the same
+/// time, which are many times as large as other events.
 final class LivingStreams: Sendable {
     private struct Life {
         var version: Int64 = 0
@@ -28,6 +31,10 @@ final class LivingStreams: Sendable {
         }
     }
 
+    /// Over so many events of the tale they are spread: more than one release.
+    static let spread = 128
+    /// How many begin at the same time.
+    private static let beginners = 64
     /// How ids of releases begin in the tale.
     private static let anybody = "00000000-0000-7000-8000-"
 
@@ -43,11 +50,40 @@ final class LivingStreams: Sendable {
     private let tale: [Chapter]
     private let state: Mutex<State>
 
-    /// - Parameter tale: What each of them lives through.
-    init(_ count: Int, _ tale: [RecordedEvent]) {
+    private init(_ count: Int, _ tale: [RecordedEvent]) {
         self.tale = tale.map { Chapter($0.event) }
         let lives = (0..<count).map { Life(ids: BenchEvents(seed: UInt64($0 + 1) &* 104_729)) }
         state = Mutex(State(lives: lives, free: Deque(0..<count)))
+    }
+
+    /// Has `count` rollouts live through less than ``spread`` events of the `tale`, each through another number of them.
+    static func begun(
+        _ count: Int, _ tale: [RecordedEvent], through store: PostgresEventStore
+    ) async throws -> LivingStreams {
+        let streams = LivingStreams(count, tale)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for beginner in 0..<beginners {
+                group.addTask {
+                    for index in stride(from: beginner, to: count, by: beginners) {
+                        try await streams.begin(index, through: store)
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        return streams
+    }
+
+    private func begin(_ index: Int, through store: PostgresEventStore) async throws {
+        // A prime, so that neighbours are far from each other.
+        let count = index * 79 % Self.spread
+        guard count > 0 else { return }
+        let events = (0..<count).map { version in
+            event(version, of: index, id: state.withLock { $0.lives[index].ids.identifier() })
+        }
+        let appended = try await store.append(
+            Append(stream: BenchFill.rollout(index), expecting: .exactly(.none), events: events))
+        state.withLock { $0.lives[index].version = appended.version.value }
     }
 
     /// Appends the next event of a rollout, as soon as one is free: above what is free, the wait is part of what is
@@ -125,7 +161,14 @@ final class LivingStreams: Sendable {
         let (version, id) = state.withLock { state in
             (state.lives[index].version, state.lives[index].ids.identifier())
         }
-        let chapter = tale[Int(version)]
+        return Append(
+            stream: BenchFill.rollout(index), expecting: .exactly(StreamVersion(version)),
+            events: [event(Int(version), of: index, id: id)])
+    }
+
+    /// The event that follows the version of the tale.
+    private func event(_ version: Int, of index: Int, id: Identifier) -> NewEvent {
+        let chapter = tale[version]
         var event = chapter.event
         event.id = id
         event.occurredAt = BenchEvents.now()
@@ -134,8 +177,7 @@ final class LivingStreams: Sendable {
         if let release = chapter.release { event.correlation = Identifier(own + release) ?? event.correlation }
         if chapter.parts.count > 1 { event.data = chapter.parts.joined(separator: own) }
         event.causation = event.correlation
-        return Append(
-            stream: BenchFill.rollout(index), expecting: .exactly(StreamVersion(version)), events: [event])
+        return event
     }
 
     private static func prefix(_ index: Int) -> String {
