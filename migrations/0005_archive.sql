@@ -230,7 +230,8 @@ begin
     execute format(
         'create table %I (like event including defaults including constraints including comments including storage '
         'including compression, primary key ("position"), unique (stream_id, version), '
-        'constraint bounds check ("position" >= %s and "position" < %s))', v_rest, p_first, v_end);
+        'constraint bounds check ("position" >= %s and "position" < %s)) with (%s)',
+        v_rest, p_first, v_end, partition_storage());
     execute format(
         'insert into %I
          with stood as (

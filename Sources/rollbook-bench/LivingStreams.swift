@@ -56,7 +56,7 @@ final class LivingStreams: Sendable {
         state = Mutex(State(lives: lives, free: Deque(0..<count)))
     }
 
-    /// Has `count` rollouts live through less than ``spread`` events of the `tale`, each through another number of them.
+    /// Has `count` rollouts live through less than ``spread`` events of the `tale`, neighbours through different numbers.
     static func begun(
         _ count: Int, _ tale: [RecordedEvent], through store: PostgresEventStore
     ) async throws -> LivingStreams {

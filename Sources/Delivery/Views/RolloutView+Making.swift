@@ -86,7 +86,7 @@ extension Rollout {
     }
 
     fileprivate var shownImages: [ImageView] {
-        // A few at the most.
+        // A few at the most: to search them costs less than a dictionary.
         var shown: [ImageView] = []
         for set in sets where set.wanted > 0 || set.current > 0 {
             let role = role(of: set.podTemplateHash)

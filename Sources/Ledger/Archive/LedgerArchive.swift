@@ -293,8 +293,8 @@ public struct LedgerArchive: Sendable {
             } catch let error as PostgresError where error.sqlState == .lockNotAvailable {
                 guard ContinuousClock.now < deadline else {
                     throw ArchiveFailure(
-                        "somebody has read the log in one transaction for more than \(patience) (see pg_stat_activity): "
-                            + "nothing was changed; end that transaction, or try again later")
+                        "a transaction that has read the log, or a vacuum of it, was in the way for more than \(patience) "
+                            + "(see pg_stat_activity): nothing was changed; end the transaction, or wait for longer")
                 }
                 // Until the reader is done, which nobody announces; `patience` ends it, and so does cancellation.
                 try await Task.sleep(for: pause)

@@ -210,6 +210,8 @@ public actor Projector: Service {
                 ? working.opening(range, into: place.generation)
                 : ["SELECT event_id FROM ledger.event WHERE position = \(range.through.value)"]
             let courtesy = store.courtesy(atMost: Self.longestCourtesy)
+            // Before a connection is taken and anything is locked.
+            await courtesy.giveWay()
             try await store.pool.onConnection { connection in
                 try await connection.transaction(
                     opening: [CheckpointRow.begin(working, over: range, into: place.generation)] + wanted

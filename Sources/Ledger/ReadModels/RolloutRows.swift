@@ -13,7 +13,8 @@ struct RolloutRows: ReadModel {
     private static let mostKept = 10_000
     /// So few events are asked for as rows: a COPY of them would have to be planned each time.
     private static let mostAtOnce = 64
-    /// Events that are folded, and rollouts that are written, before appends may go first: a few milliseconds of work.
+    /// Events of a range that are folded, and rollouts that are written, before appends may go first: a few milliseconds of
+    /// work.
     static let atOnce = (events: 500, rollouts: 250)
     /// Events of streams' beginnings that are read at once.
     private static let pageSize: Int64 = 5000
@@ -112,8 +113,9 @@ struct RolloutRows: ReadModel {
                 if first[event.stream] == nil { first[event.stream] = event.version }
             }
         }
-        if kept.count + first.count > Self.mostKept {
-            kept = kept.keeping(Set(first.keys), most: Self.mostKept / 2)
+        let more = first.keys.count { !kept.has($0) }
+        if kept.count + more > Self.mostKept {
+            kept = kept.keeping(Set(first.keys), most: min(Self.mostKept / 2, max(0, Self.mostKept - more)))
             names.forgetStreams()
             try await names.learn(drain, through: connection)
         }

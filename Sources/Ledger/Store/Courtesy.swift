@@ -1,25 +1,30 @@
+internal import Synchronization
+
 /// Lets the appends of this instance go first while many of them stand in line: who has much to do for others than those
 /// who wait asks now and then.
 ///
 /// Bounded, so that nobody falls behind for good who gives way.
-struct Courtesy: Sendable {
-    /// So many in line are more than gather during a call.
+final class Courtesy: Sendable {
+    /// Three calls beside each other do not take so many at the least.
     private static let manyWaiting = 3 * AppendQueue.leastBeside
 
-    private let end: ContinuousClock.Instant
+    private let longest: Duration
     private let load: @Sendable () -> AppendLoad
+    private let waited = Mutex(Duration.zero)
 
     /// Waits for `longest` at the most, all in all.
     init(atMost longest: Duration, _ load: @escaping @Sendable () -> AppendLoad) {
-        end = .now + longest
+        self.longest = longest
         self.load = load
     }
 
-    /// Waits while many stand in line; until the end if the task is cancelled.
+    /// Waits while many stand in line; not if the task is cancelled.
     func giveWay() async {
-        while load().waiting >= Self.manyWaiting, ContinuousClock.now < end {
+        while load().waiting >= Self.manyWaiting, waited.withLock({ $0 < longest }) {
+            let begun = ContinuousClock.now
             // Nobody tells that the line has become short.
             do { try await Task.sleep(for: .milliseconds(1), tolerance: .zero) } catch { return }
+            waited.withLock { $0 += .now - begun }
         }
     }
 }

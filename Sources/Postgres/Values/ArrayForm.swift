@@ -18,10 +18,10 @@ enum ArrayForm {
             bytes.append(bigEndian: Int32(1))
         }
         var hasNulls = false
-        for element in elements {
+        for value in elements {
             let place = bytes.count
             bytes.append(bigEndian: Int32(-1))
-            if write(element, &bytes) {
+            if write(value, &bytes) {
                 bytes.replace(bigEndian: Int32(bytes.count - place - 4), at: place)
             } else {
                 hasNulls = true

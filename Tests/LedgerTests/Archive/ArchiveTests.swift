@@ -126,7 +126,9 @@ import Transparency
             #expect(
                 try await bed.number("SELECT count(*) FROM pg_class WHERE relname = 'event_0000000000000000017'") == 0)
             try await bed.expectIntact(archived: 48 - (kept + done).reduce(0) { $0 + $1.kept })
+            #expect(try await bed.number(PartitionTests.vacuumedOtherwise) == 0, "what stands in their places")
             for archived in (kept + done).reversed() { try await bed.archives.bringBack(archived.path) }
+            #expect(try await bed.number(PartitionTests.vacuumedOtherwise) == 0)
             #expect(Array(try await bed.store.everything().prefix(before.count)) == before)
             #expect(try await bed.proofs.verify().intact)
             // What came back refuses changes as before.
