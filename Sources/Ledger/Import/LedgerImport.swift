@@ -102,7 +102,7 @@ public struct LedgerImport: Sendable {
     ) async throws -> [String: Int64] {
         var known: [String: Int64] = [:]
         var gap: (line: Int64, problem: LineProblem)?
-        for some in check.streams.keys.chunked(by: 5000) {
+        for some in Array(check.streams.keys).parts(of: 5000) {
             let rows = try await connection.query(
                 """
                 SELECT n.name, x.version
@@ -212,7 +212,7 @@ public struct LedgerImport: Sendable {
         var names = ImportNames()
         let isNews = check.streams.contains { known[$0.key, default: 0] < $0.value.lastVersion }
         if isNews {
-            for some in check.streams.keys.chunked(by: 5000) {
+            for some in Array(check.streams.keys).parts(of: 5000) {
                 for row in try await connection.query("SELECT name, stream_id FROM ledger.open_streams(\(some))") {
                     names.streams[try row.get(0)] = try row.get(1, as: Int64.self)
                 }
@@ -221,7 +221,7 @@ public struct LedgerImport: Sendable {
             {
                 names.types[try row.get(0)] = try row.get(1, as: Int32.self)
             }
-            for some in check.actors.chunked(by: 5000) {
+            for some in Array(check.actors).parts(of: 5000) {
                 let rows = try await connection.query(
                     """
                     SELECT o, actor_id
@@ -336,17 +336,5 @@ public struct LedgerImport: Sendable {
                 fix: "the histories differ: import into a ledger that nobody else writes this stream of")
         }
         return problem.failure(file.name, line: line, appended: appended)
-    }
-}
-
-extension Collection {
-    /// Its elements in arrays of at most `size`.
-    fileprivate func chunked(by size: Int) -> [[Element]] {
-        var chunks: [[Element]] = []
-        for element in self {
-            if chunks.last?.count ?? size == size { chunks.append([]) }
-            chunks[chunks.count - 1].append(element)
-        }
-        return chunks
     }
 }

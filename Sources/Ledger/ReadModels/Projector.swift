@@ -21,9 +21,6 @@ public actor Projector: Service {
     /// So long events gather for each one of the batch before, at the most.
     private static let gatheringByEvent = Duration.microseconds(100)
 
-    /// How long a transaction lets appends go first, all in all.
-    private static let longestCourtesy = Duration.milliseconds(100)
-
     private var model: any ReadModel
     private let store: PostgresEventStore
     private let logger: Logger
@@ -209,7 +206,7 @@ public actor Projector: Service {
                 recent == nil
                 ? working.opening(range, into: place.generation)
                 : ["SELECT event_id FROM ledger.event WHERE position = \(range.through.value)"]
-            let courtesy = store.courtesy(atMost: Self.longestCourtesy)
+            let courtesy = store.courtesy()
             // Before a connection is taken and anything is locked.
             await courtesy.giveWay()
             try await store.pool.onConnection { connection in

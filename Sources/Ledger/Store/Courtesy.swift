@@ -13,7 +13,7 @@ final class Courtesy: Sendable {
     private let waited = Mutex(Duration.zero)
 
     /// Waits for `longest` at the most, all in all.
-    init(atMost longest: Duration, _ load: @escaping @Sendable () -> AppendLoad) {
+    init(atMost longest: Duration = .milliseconds(100), _ load: @escaping @Sendable () -> AppendLoad) {
         self.longest = longest
         self.load = load
     }
@@ -22,7 +22,8 @@ final class Courtesy: Sendable {
     func giveWay() async {
         while load().waiting >= Self.manyWaiting, waited.withLock({ $0 < longest }) {
             let begun = ContinuousClock.now
-            // Nobody tells that the line has become short.
+            // Nobody tells that the line has become short: that would cost each append something, and a look every millisecond
+            // for a tenth of a second costs next to nothing. Whoever is cancelled goes on, and sees it himself.
             do { try await Task.sleep(for: .milliseconds(1), tolerance: .zero) } catch { return }
             waited.withLock { $0 += .now - begun }
         }

@@ -179,8 +179,8 @@ public struct PostgresEventStore: EventStore, Service {
         return heard > place ? heard : try await head()
     }
 
-    /// Lets appends go first for `longest` at the most.
-    func courtesy(atMost longest: Duration) -> Courtesy { Courtesy(atMost: longest) { [appender] in appender.load } }
+    /// Lets appends go first, for a turn's worth of work.
+    func courtesy() -> Courtesy { Courtesy { [appender] in appender.load } }
 
     /// What this instance has appended itself, lately.
     var recent: RecentAppends { appender.recent }

@@ -34,7 +34,7 @@ struct Archive: AsyncParsableCommand {
         help: ArgumentHelp("Put the events of this file back into the log instead.", valueName: "file"))
     var bringBack: String?
 
-    @Option(help: "How long to wait for who reads the log in a long transaction, in seconds.")
+    @Option(help: "How long to wait for who reads the log in a long transaction, or vacuums it, in seconds.")
     var wait = 60.0
 
     func validate() throws {

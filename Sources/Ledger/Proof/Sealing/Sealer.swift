@@ -39,9 +39,6 @@ public actor Sealer: Service {
         var pinned: SignedTreeHead?
     }
 
-    /// How long it lets appends go first before it reads.
-    private static let longestCourtesy = Duration.milliseconds(100)
-
     private let store: PostgresEventStore
     private let signer: any LogSigner
     private let settings: Settings
@@ -86,7 +83,7 @@ public actor Sealer: Service {
             var failures = 0
             while !Task.isCancelled, await self.halt == nil {
                 do {
-                    await self.store.courtesy(atMost: Self.longestCourtesy).giveWay()
+                    await self.store.courtesy().giveWay()
                     let begun = ContinuousClock.now
                     let sealed = try await self.seal()
                     failures = 0
