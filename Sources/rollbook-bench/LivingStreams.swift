@@ -14,20 +14,40 @@ final class LivingStreams: Sendable {
         var ids: BenchEvents
     }
 
+    /// What is each rollout's own.
+    private struct Own {
+        let stream: StreamName
+        /// How the ids of its releases begin.
+        let prefix: String
+        /// The first four bytes of that.
+        private let number: UInt32
+
+        init(_ index: Int) {
+            stream = BenchFill.rollout(index)
+            number = UInt32(index + 1)
+            let digits = String(number, radix: 16)
+            prefix = String(repeating: "0", count: 8 - digits.count) + digits + "-0000-7000-8000-"
+        }
+
+        /// The id that a release of the tale has here.
+        func release(_ id: Identifier) -> Identifier {
+            var bytes = id.uuid.uuid
+            withUnsafeMutableBytes(of: &bytes) { $0.storeBytes(of: number.bigEndian, as: UInt32.self) }
+            return Identifier(UUID(uuid: bytes))
+        }
+    }
+
     /// One event of the tale, taken apart where a rollout's own ids come in.
     private struct Chapter {
         var event: NewEvent
         var parts: [String]
-        /// The rest of the release's id; nil outside a release.
-        var release: String?
+        /// Whether it belongs to a release.
+        var isInRelease: Bool
 
         init(_ event: NewEvent) {
-            let correlation = event.correlation.description
             self.event = event
             parts = event.data.components(separatedBy: LivingStreams.anybody)
-            release =
-                correlation.hasPrefix(LivingStreams.anybody)
-                ? String(correlation.dropFirst(LivingStreams.anybody.count)) : nil
+            isInRelease = event.correlation.description.hasPrefix(LivingStreams.anybody)
         }
     }
 
@@ -48,10 +68,12 @@ final class LivingStreams: Sendable {
     }
 
     private let tale: [Chapter]
+    private let own: [Own]
     private let state: Mutex<State>
 
     private init(_ count: Int, _ tale: [RecordedEvent]) {
         self.tale = tale.map { Chapter($0.event) }
+        own = (0..<count).map(Own.init)
         let lives = (0..<count).map { Life(ids: BenchEvents(seed: UInt64($0 + 1) &* 104_729)) }
         state = Mutex(State(lives: lives, free: Deque(0..<count)))
     }
@@ -82,7 +104,7 @@ final class LivingStreams: Sendable {
             event(version, of: index, id: state.withLock { $0.lives[index].ids.identifier() })
         }
         let appended = try await store.append(
-            Append(stream: BenchFill.rollout(index), expecting: .exactly(.none), events: events))
+            Append(stream: own[index].stream, expecting: .exactly(.none), events: events))
         state.withLock { $0.lives[index].version = appended.version.value }
     }
 
@@ -162,7 +184,7 @@ final class LivingStreams: Sendable {
             (state.lives[index].version, state.lives[index].ids.identifier())
         }
         return Append(
-            stream: BenchFill.rollout(index), expecting: .exactly(StreamVersion(version)),
+            stream: own[index].stream, expecting: .exactly(StreamVersion(version)),
             events: [event(Int(version), of: index, id: id)])
     }
 
@@ -173,16 +195,10 @@ final class LivingStreams: Sendable {
         event.id = id
         event.occurredAt = BenchEvents.now()
         // Each rollout's releases have ids of their own.
-        let own = Self.prefix(index)
-        if let release = chapter.release { event.correlation = Identifier(own + release) ?? event.correlation }
-        if chapter.parts.count > 1 { event.data = chapter.parts.joined(separator: own) }
+        if chapter.isInRelease { event.correlation = own[index].release(event.correlation) }
+        if chapter.parts.count > 1 { event.data = chapter.parts.joined(separator: own[index].prefix) }
         event.causation = event.correlation
         return event
-    }
-
-    private static func prefix(_ index: Int) -> String {
-        let digits = String(index + 1, radix: 16)
-        return String(repeating: "0", count: 8 - digits.count) + digits + "-0000-7000-8000-"
     }
 }
 
@@ -194,6 +210,15 @@ enum SteadyLoad {
     static func run(
         _ rate: Double, for duration: Duration, to streams: LivingStreams, through store: PostgresEventStore,
         _ appended: @escaping @Sendable (Appended, ContinuousClock.Instant) -> Void = { _, _ in }
+    ) async throws -> [Duration] {
+        try await withTaskExecutorPreference(LoadThread.shared) {
+            try await append(rate, for: duration, to: streams, through: store, appended)
+        }
+    }
+
+    private static func append(
+        _ rate: Double, for duration: Duration, to streams: LivingStreams, through store: PostgresEventStore,
+        _ appended: @escaping @Sendable (Appended, ContinuousClock.Instant) -> Void
     ) async throws -> [Duration] {
         let durations = Durations()
         let begin = ContinuousClock.now
@@ -218,7 +243,7 @@ enum SteadyLoad {
                 if now - begin >= duration { return }
                 // The clock that the rate is kept by.
                 let next = max(begin + .seconds(Double(sent) / rate), now + .milliseconds(0.5))
-                try await Task.sleep(until: next, tolerance: .zero, clock: .continuous)
+                await LoadThread.shared.pause(until: next)
             }
         }
         return durations.all

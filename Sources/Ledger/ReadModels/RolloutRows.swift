@@ -13,9 +13,9 @@ struct RolloutRows: ReadModel {
     private static let mostKept = 10_000
     /// So few events are asked for as rows: a COPY of them would have to be planned each time.
     private static let mostAtOnce = 64
-    /// Events of a range that are folded, and rollouts that are written, before appends may go first: a few milliseconds of
+    /// Events of a range that are folded, and rollouts that are written, before appends may go first: about a millisecond of
     /// work.
-    static let atOnce = (events: 500, rollouts: 250)
+    static let atOnce = (events: 250, rollouts: 125)
     /// Events of streams' beginnings that are read at once.
     private static let pageSize: Int64 = 5000
 

@@ -1,31 +1,64 @@
 internal import Synchronization
 
-/// Lets the appends of this instance go first while many of them stand in line: who has much to do for others than those
-/// who wait asks now and then.
+/// Lets the appends of this instance go first: who has much to do for others than those who wait asks now and then.
 ///
-/// Bounded, so that nobody falls behind for good who gives way.
+/// While appends are under way he rests for as long as he has worked, so that he takes half of a core and not one; while many
+/// stand in line, until they do not. Bounded, so that nobody falls behind for good who gives way.
 final class Courtesy: Sendable {
-    /// Three calls beside each other do not take so many at the least.
-    private static let manyWaiting = 3 * AppendQueue.leastBeside
-
-    private let longest: Duration
-    private let load: @Sendable () -> AppendLoad
-    private let waited = Mutex(Duration.zero)
-
-    /// Waits for `longest` at the most, all in all.
-    init(atMost longest: Duration = .milliseconds(100), _ load: @escaping @Sendable () -> AppendLoad) {
-        self.longest = longest
-        self.load = load
+    /// What the time is, and how it passes.
+    struct Time: Sendable {
+        var now: @Sendable () -> ContinuousClock.Instant = { .now }
+        /// Returns after at least so long.
+        /// - Throws: `CancellationError`.
+        var pass: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0, tolerance: .zero) }
     }
 
-    /// Waits while many stand in line; not if the task is cancelled.
+    /// Three calls beside each other do not take so many at the least.
+    private static let manyWaiting = 3 * AppendQueue.leastBeside
+    /// A shorter rest is put off: a timer costs something too.
+    private static let leastRest = Duration.microseconds(200)
+    /// How long he rests at once: what took longer than that was held up, most likely.
+    private static let longestRest = Duration.milliseconds(5)
+
+    private let longest: Duration
+    private let time: Time
+    private let load: @Sendable () -> AppendLoad
+    private let state: Mutex<(since: ContinuousClock.Instant, waited: Duration)>
+
+    /// Waits for `longest` at the most, all in all; what was worked counts from now on.
+    init(
+        atMost longest: Duration = .milliseconds(250), time: Time = Time(),
+        _ load: @escaping @Sendable () -> AppendLoad
+    ) {
+        (self.longest, self.time, self.load) = (longest, time, load)
+        state = Mutex((time.now(), .zero))
+    }
+
+    /// Waits as long as appends are to go first; not if the task is cancelled.
     func giveWay() async {
-        while load().waiting >= Self.manyWaiting, waited.withLock({ $0 < longest }) {
-            let begun = ContinuousClock.now
-            // Nobody tells that the line has become short: that would cost each append something, and a look every millisecond
-            // for a tenth of a second costs next to nothing. Whoever is cancelled goes on, and sees it himself.
-            do { try await Task.sleep(for: .milliseconds(1), tolerance: .zero) } catch { return }
-            waited.withLock { $0 += .now - begun }
+        let worked = time.now() - state.withLock { $0.since }
+        if load().inFlight == 0 {
+            // It was in nobody's way.
+            state.withLock { $0.since = time.now() }
+        } else if worked >= Self.leastRest {
+            guard await pass(min(worked, Self.longestRest)) else { return }
         }
+        // Nobody tells that the line has become short: that would cost each append something, and a look every millisecond
+        // costs next to nothing.
+        while load().waiting >= Self.manyWaiting { guard await pass(.milliseconds(1)) else { return } }
+    }
+
+    /// Lets so much time pass; says whether there is more to give.
+    private func pass(_ duration: Duration) async -> Bool {
+        let left = longest - state.withLock { $0.waited }
+        guard left > .zero else { return false }
+        let begun = time.now()
+        // Whoever is cancelled goes on, and sees it himself.
+        do { try await time.pass(min(duration, left)) } catch { return false }
+        state.withLock { state in
+            state.since = time.now()
+            state.waited += state.since - begun
+        }
+        return true
     }
 }

@@ -10,7 +10,7 @@ extension PostgresConfiguration {
         // The statements are short; to compile one costs more than it gives.
         copy.sessionSettings["jit"] = "off"
         // Who was stopped in the middle of a transaction keeps its locks from those who go on: not for longer than this.
-        // Between two statements lies no more than the folding of what was read, and a tenth of a second of courtesy.
+        // Between two statements lies no more than the folding of what was read, and a quarter of a second of courtesy.
         copy.sessionSettings["idle_in_transaction_session_timeout"] = "10s"
         return copy
     }

@@ -83,9 +83,10 @@ public actor Sealer: Service {
             var failures = 0
             while !Task.isCancelled, await self.halt == nil {
                 do {
-                    await self.store.courtesy().giveWay()
+                    let courtesy = self.store.courtesy()
+                    await courtesy.giveWay()
                     let begun = ContinuousClock.now
-                    let sealed = try await self.seal()
+                    let sealed = try await self.seal(courtesy)
                     failures = 0
                     if sealed == 0 {
                         await self.store.waitForNews(beyond: self.position)
@@ -121,13 +122,16 @@ public actor Sealer: Service {
     ///
     /// - Throws: ``SealHalt`` if that cannot be done, ever; `EventStoreFailure`, `PostgresError`, ``SigningFailure``.
     @discardableResult
-    public func seal() async throws -> Int {
+    public func seal() async throws -> Int { try await seal(nil) }
+
+    /// - Parameter courtesy: Is asked again and again while events are read; nil while nobody is to go first.
+    private func seal(_ courtesy: Courtesy?) async throws -> Int {
         do {
             if let halt { throw halt }
             var work = try await begun()
             let from = work.tree.size
             var full: [TiledTree.FullTile] = []
-            try await grow(&work, completed: &full)
+            try await grow(&work, completed: &full, courtesy)
             guard work.tree.size > from else { return 0 }
             guard try await publish(work, from: from, full) else {
                 logger.debug("somebody else has sealed", metadata: ["ledger.position": "\(from)"])
@@ -252,13 +256,15 @@ public actor Sealer: Service {
     // MARK: - Growing
 
     /// Reads events and adds their leaves, as many as one head covers.
-    private func grow(_ work: inout Work, completed full: inout [TiledTree.FullTile]) async throws {
+    private func grow(
+        _ work: inout Work, completed full: inout [TiledTree.FullTile], _ courtesy: Courtesy?
+    ) async throws {
         let from = work.tree.size
         var through = from + Int64(settings.eventsPerHead)
         if let pinned = work.pinned { through = min(through, pinned.head.size) }
         var growth = LeafGrowth(tree: work.tree, lastLeaf: work.lastLeaf, epoch: work.epoch)
         try await store.pool.withConnection { connection in
-            try await growth.read(through: through, connection)
+            try await growth.read(through: through, connection, courtesy)
         }
         (work.tree, work.lastLeaf, work.epoch) = (growth.tree, growth.lastLeaf, growth.epoch)
         full = growth.full
@@ -296,7 +302,7 @@ private struct LeafGrowth {
     ///
     /// The last event that is in the tree is read once more: a log that was put back shows there at once.
     /// - Throws: ``SealHalt``.
-    mutating func read(through: Int64, _ connection: PostgresConnection) async throws {
+    mutating func read(through: Int64, _ connection: PostgresConnection, _ courtesy: Courtesy?) async throws {
         let first = max(tree.size, 1)
         let sql = SQL(
             unsafeRaw: """
@@ -318,6 +324,7 @@ private struct LeafGrowth {
                     try work.add(row, expecting: next, &hasher)
                     next += 1
                 }
+                await courtesy?.giveWay()
             }
         }
         guard tree.size == 0 || next > tree.size else {
