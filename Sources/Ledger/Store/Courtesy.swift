@@ -8,7 +8,8 @@ final class Courtesy: Sendable {
     /// What the time is, and how it passes.
     struct Time: Sendable {
         var now: @Sendable () -> ContinuousClock.Instant = { .now }
-        /// Returns after at least so long.
+        /// Returns after at least so long; without tolerance, since the rests are of a millisecond, and a tolerance could make
+        /// each a good deal longer.
         /// - Throws: `CancellationError`.
         var pass: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0, tolerance: .zero) }
     }
@@ -36,16 +37,21 @@ final class Courtesy: Sendable {
 
     /// Waits as long as appends are to go first; not if the task is cancelled.
     func giveWay() async {
+        var load = load()
         let worked = time.now() - state.withLock { $0.since }
-        if load().inFlight == 0 {
+        if load.inFlight == 0 {
             // It was in nobody's way.
             state.withLock { $0.since = time.now() }
         } else if worked >= Self.leastRest {
             guard await pass(min(worked, Self.longestRest)) else { return }
+            load = self.load()
         }
         // Nobody tells that the line has become short: that would cost each append something, and a look every millisecond
         // costs next to nothing.
-        while load().waiting >= Self.manyWaiting { guard await pass(.milliseconds(1)) else { return } }
+        while load.waiting >= Self.manyWaiting {
+            guard await pass(.milliseconds(1)) else { return }
+            load = self.load()
+        }
     }
 
     /// Lets so much time pass; says whether there is more to give.
