@@ -15,7 +15,7 @@ struct RolloutRows: ReadModel {
     private static let mostAtOnce = 64
     /// Events of a range that are folded, and rollouts that are written, before appends may go first.
     ///
-    /// Some milliseconds of work; of parts a sixth of that size appends had nothing, and the projector fell further behind.
+    /// Some milliseconds of work; of 60 and 20 at once appends had nothing, and the projector fell further behind.
     static let atOnce = (events: 250, rollouts: 125)
     /// Events of streams' beginnings that are read at once.
     private static let pageSize: Int64 = 5000
