@@ -74,7 +74,7 @@ let package = Package(
             [
                 "Control", "Delivery", "EventSourcing", "Analysis", "Conditions", "TestKit", logging, serviceLifecycle,
             ]),
-        room("Postgres", ["CLibpq", logging, crypto]),
+        room("Postgres", ["CLibpq", "CLinux", logging, crypto]),
         .target(
             name: "TestKit", dependencies: ["EventSourcing", "Postgres", "Delivery", "Analysis", "Conditions"],
             path: "Tests/TestKit", swiftSettings: house),

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/syscall.h>
@@ -50,3 +51,10 @@ int clinux_spawn(pid_t *process, const char *path, char *const arguments[], char
 }
 
 int clinux_exit_code(int status) { return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status); }
+
+void clinux_bound_arenas(int count) {
+#ifdef M_ARENA_MAX
+    // Refused only where it is not known, and then all is as it was.
+    mallopt(M_ARENA_MAX, count);
+#endif
+}

@@ -47,6 +47,11 @@ struct RollbookBench: AsyncParsableCommand {
     @Option(name: .customLong("migrations"), help: "The folder of the SQL migrations.")
     var migrations = "migrations"
 
+    static func main() async {
+        MemoryArenas.bound()
+        await main(nil)
+    }
+
     private var wanted: [Scenario] { scenarios.isEmpty ? Scenario.allCases : scenarios }
 
     func validate() throws {

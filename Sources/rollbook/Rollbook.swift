@@ -1,4 +1,5 @@
 import ArgumentParser
+import Postgres
 
 /// Ships canaries, catches bad ones, and remembers why.
 @main
@@ -16,4 +17,9 @@ struct Rollbook: AsyncParsableCommand {
             Down.self, Rebuild.self, Verify.self, Prove.self, VerifyProof.self, Keygen.self, RotateKey.self,
             BeginEpoch.self, Export.self, Import.self, Archive.self, Subject.self, Erase.self,
         ])
+
+    static func main() async {
+        MemoryArenas.bound()
+        await main(nil)
+    }
 }

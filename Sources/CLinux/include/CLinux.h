@@ -26,4 +26,7 @@ int clinux_spawn(pid_t *process, const char *path, char *const arguments[], char
 /// Ends a wait status: exit code if it exited, or minus the signal that killed it.
 int clinux_exit_code(int status);
 
+/// `mallopt(3)` with `M_ARENA_MAX`: how many arenas there are at the most, from now on. Does nothing without glibc.
+void clinux_bound_arenas(int count);
+
 #endif
