@@ -20,7 +20,6 @@ import Testing
             let process = instance.running.process.processIdentifier
             // The first one is none of these: it grows at the end of the program's data.
             #expect(try Self.arenas(of: process) < ProcessInfo.processInfo.activeProcessorCount)
-            try await instance.stop()
         }
     }
 
