@@ -8,7 +8,7 @@ import Testing
     /// Direct arrows; what they lead to may be imported as well.
     private static let arrows: [String: [String]] = [
         "EventSourcing": [], "Conditions": [], "Analysis": ["Conditions"], "Delivery": ["EventSourcing", "Analysis"],
-        "Control": ["Delivery"], "Postgres": ["CLibpq"], "Transparency": [],
+        "Control": ["Delivery"], "Postgres": ["CLibpq", "CLinux"], "Transparency": [],
         "Ledger": ["CLibz", "Postgres", "Delivery", "Transparency"], "Transfer": ["CLibcurl"],
         "MetricSources": ["Transfer", "Delivery"], "LocalPlatform": ["CLinux", "Transfer", "Delivery"],
         "API": ["Delivery"],
