@@ -1,4 +1,6 @@
 import EventSourcing
+import Foundation
+import Synchronization
 import TestKit
 import Testing
 
@@ -91,9 +93,124 @@ import Testing
         _ = await (first, second)
     }
 
+    @Test("while many keep coming, calls keep their distance, and each takes along what came", .timeLimit(.minutes(1)))
+    func distance() async throws {
+        let time = SlowTime()
+        let queue = AppendQueue(patience: .seconds(3600), time: time.time)
+        defer { queue.close() }
+        let under = await begun(beside: 20, in: queue)
+        time.advance(.milliseconds(1))
+        // As many as are wanted come in the second half of the rest.
+        time.onPass(2) {
+            for index in 100..<108 { Task { await queue.put(self.append(index)) } }
+            while queue.load.waiting < 28 { sched_yield() }
+        }
+        let batch = await next(after: under, in: queue)
+        #expect(time.passed == [.milliseconds(1), .milliseconds(1)])
+        #expect(batch.count == 28)
+
+        // They go on coming, so the next call keeps its distance too; and those who come beside it wait for it.
+        for index in 200..<264 { Task { await queue.put(append(index)) } }
+        #expect(try await eventually { queue.load.waiting == 64 })
+        time.advance(.milliseconds(10))
+        let next = await next(after: batch, in: queue)
+        #expect(time.passed.count == 2, "the distance was over when the call was")
+        #expect(next.count == 64)
+        queue.finish(next, answers(next), calls: 1)
+    }
+
+    @Test("calls keep no distance where those who were answered are all who come", .timeLimit(.minutes(1)))
+    func noDistance() async throws {
+        let time = SlowTime()
+        let queue = AppendQueue(patience: .seconds(3600), time: time.time)
+        defer { queue.close() }
+        var batch = await begun(beside: 20, in: queue)
+        for round in 1...3 {
+            batch = await next(after: batch, in: queue)
+            #expect(batch.count == 20)
+            for index in 0..<20 { Task { await queue.put(append(round * 100 + index)) } }
+            #expect(try await eventually { queue.load.waiting == 20 })
+        }
+        #expect(time.passed.count == 2, "one rest, in which nobody came")
+        queue.finish(batch, answers(batch), calls: 1)
+        let last = await queue.next()
+        queue.finish(last, answers(last), calls: 1)
+    }
+
+    @Test("as many as are enough for a call do not wait for the distance", .timeLimit(.minutes(1)))
+    func enough() async throws {
+        let time = SlowTime()
+        let queue = AppendQueue(patience: .seconds(3600), time: time.time)
+        defer { queue.close() }
+        let under = await begun(beside: 20, in: queue)
+        // Another lane is idle, and takes them while the first one rests.
+        async let beside = queue.next()
+        time.onPass(1) {
+            for index in 100..<100 + CallSpacing.enough - 20 { Task { await queue.put(self.append(index)) } }
+            while queue.load.inFlight < CallSpacing.enough { sched_yield() }
+        }
+        async let mine = next(after: under, in: queue)
+        let batch = await beside
+        #expect(batch.count == CallSpacing.enough)
+        queue.finish(batch, answers(batch), calls: 1)
+        async let last = queue.put(append(999))
+        let rest = await mine
+        #expect(rest.map(\.prepared.append.stream) == [SampleEvents.stream("a-999")])
+        queue.finish(rest, answers(rest), calls: 1)
+        _ = await last
+    }
+
+    /// The next batch of a lane, which has a thread of its own to rest on.
+    private func next(after batch: [AppendQueue.Waiting], in queue: AppendQueue) async -> [AppendQueue.Waiting] {
+        await withTaskExecutorPreference(ReaderExecutor.shared) {
+            await queue.next(after: batch, answers(batch), calls: 1)
+        }
+    }
+
+    /// A call for one append that was alone when it began, and so many that came since.
+    private func begun(beside count: Int, in queue: AppendQueue) async -> [AppendQueue.Waiting] {
+        Task { await queue.put(append(0)) }
+        let under = await queue.next()
+        for index in 1...count { Task { await queue.put(append(index)) } }
+        while queue.load.waiting < count { await Task.yield() }
+        return under
+    }
+
     private func append(_ index: Int) -> PreparedAppend { PreparedAppend(SampleEvents.append(to: "a-\(index)")) }
 
     private func answers(_ batch: [AppendQueue.Waiting]) -> [AppendQueue.Answer] {
         batch.map { _ in .failure(.unavailable("a test's answer")) }
     }
+}
+
+/// Time that passes only when somebody lets it.
+private final class SlowTime: Sendable {
+    private struct State {
+        var now = ContinuousClock.now
+        var passed: [Duration] = []
+        var events: [Int: @Sendable () -> Void] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    var passed: [Duration] { state.withLock { $0.passed } }
+
+    var time: AppendQueue.Time {
+        AppendQueue.Time(
+            now: { self.state.withLock { $0.now } },
+            pass: { duration in
+                let event = self.state.withLock { state in
+                    state.passed.append(duration)
+                    state.now += duration
+                    return state.events[state.passed.count]
+                }
+                event?()
+            })
+    }
+
+    /// Lets so much time pass.
+    func advance(_ duration: Duration) { state.withLock { $0.now += duration } }
+
+    /// Has something happen the so-manieth time that somebody lets time pass.
+    func onPass(_ number: Int, _ event: @escaping @Sendable () -> Void) { state.withLock { $0.events[number] = event } }
 }

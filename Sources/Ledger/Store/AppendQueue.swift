@@ -1,11 +1,12 @@
 internal import EventSourcing
+internal import Foundation
 internal import Synchronization
 
 /// Where appends stand in line for a lane: what has gathered while the lanes were busy goes in one call.
 ///
 /// A lone append goes at once. While a call is under way another one begins only for a good many: calls exclude each
-/// other in the server, so that a few are served sooner by the next call than by one more of their own. A stream is with
-/// one lane at a time, and once in a call.
+/// other in the server, so that a few are served sooner by the next call than by one more of their own. While many keep
+/// coming calls begin at a distance (``CallSpacing``). A stream is with one lane at a time, and once in a call.
 final class AppendQueue: Sendable {
     typealias Answer = Result<Appended, EventStoreFailure>
 
@@ -13,6 +14,16 @@ final class AppendQueue: Sendable {
     struct Waiting: Sendable {
         let prepared: PreparedAppend
         let answer: CheckedContinuation<Answer, Never>
+    }
+
+    /// What the time is, and how it passes.
+    struct Time: Sendable {
+        var now: @Sendable () -> ContinuousClock.Instant = { .now }
+        /// Returns after so long.
+        ///
+        /// Blocks the thread, which is the lane's own: a timer of the threads that all share, set for every call, cost a fifth
+        /// of a core.
+        var pass: @Sendable (Duration) -> Void = { Thread.sleep(forTimeInterval: $0 / .seconds(1)) }
     }
 
     private struct State {
@@ -24,6 +35,13 @@ final class AppendQueue: Sendable {
         var idle: [CheckedContinuation<[Waiting], Never>] = []
         /// Whether somebody looks after the patience if the call that is under way still is.
         var isWatched = false
+        var spacing = CallSpacing()
+        /// When the last call began.
+        var begun: ContinuousClock.Instant?
+        /// Whether a lane lets time pass before it takes the next batch.
+        var isResting = false
+        /// How many were put in line so far.
+        var arrived = 0
         var load = AppendLoad()
         var isClosed = false
     }
@@ -37,11 +55,12 @@ final class AppendQueue: Sendable {
 
     private let state = Mutex(State())
     private let patience: Duration
+    private let time: Time
 
     /// Makes an empty line.
     ///
     /// - Parameter patience: So long a few wait for a call that is under way; a connection may have fallen silent.
-    init(patience: Duration = .milliseconds(100)) { self.patience = patience }
+    init(patience: Duration = .milliseconds(100), time: Time = Time()) { (self.patience, self.time) = (patience, time) }
 
     /// How busy it is.
     var load: AppendLoad { state.withLock { $0.load } }
@@ -51,7 +70,7 @@ final class AppendQueue: Sendable {
         await withCheckedContinuation { continuation in
             let waiting = Waiting(prepared: prepared, answer: continuation)
             let (refusal, lane, batch, unwatched) = state.withLock { state in
-                let (refusal, lane, batch) = Self.put(waiting, &state)
+                let (refusal, lane, batch) = put(waiting, &state)
                 return (refusal, lane, batch, Self.watch(&state))
             }
             if let refusal { return continuation.resume(returning: .failure(refusal)) }
@@ -74,7 +93,7 @@ final class AppendQueue: Sendable {
         let (lane, batch, unwatched) = state.withLock { state in
             state.isWatched = false
             if state.load.answered == answered { state.overdue = state.taken }
-            let (lane, batch) = Self.wake(&state)
+            let (lane, batch) = wake(&state)
             return (lane, batch, Self.watch(&state))
         }
         lane?.resume(returning: batch)
@@ -93,7 +112,7 @@ final class AppendQueue: Sendable {
     func next() async -> [Waiting] {
         await withCheckedContinuation { continuation in
             let (batch, unwatched) = state.withLock { state in
-                (Self.ask(continuation, &state), Self.watch(&state))
+                (ask(continuation, &state), Self.watch(&state))
             }
             if let batch { continuation.resume(returning: batch) }
             if let unwatched { watch(answered: unwatched) }
@@ -104,17 +123,18 @@ final class AppendQueue: Sendable {
     ///
     /// After an append that was alone the lane stands ready before its answer is heard: who appends one event after the
     /// other finds it again, awake. Else all are answered first, so that what they append next gathers, and the first of
-    /// them does not go alone.
+    /// them does not go alone; and while calls keep a distance, the lane rests first.
     func next(after batch: [Waiting], _ answers: [Answer], calls: Int) async -> [Waiting] {
         let isAlone = state.withLock { $0.load.inFlight == 1 && $0.line.isEmpty }
         guard isAlone else {
-            finish(batch, answers, calls: calls)
+            let rest = finish(batch, answers, calls) { Self.beginRest(at: time.now(), &$0) }
+            if let rest { self.rest(rest) }
             return await next()
         }
         return await withCheckedContinuation { continuation in
             let (mine, (lane, more)) = state.withLock { state in
                 Self.finish(batch, calls, &state)
-                return (Self.ask(continuation, &state), Self.wake(&state))
+                return (ask(continuation, &state), wake(&state))
             }
             if let mine { continuation.resume(returning: mine) }
             lane?.resume(returning: more)
@@ -123,13 +143,44 @@ final class AppendQueue: Sendable {
     }
 
     /// Answers a batch, in its order, and frees its streams for other lanes.
-    func finish(_ batch: [Waiting], _ answers: [Answer], calls: Int) {
-        let (lane, more) = state.withLock { state in
+    func finish(_ batch: [Waiting], _ answers: [Answer], calls: Int) { finish(batch, answers, calls) { _ in } }
+
+    /// - Parameter then: What is done before anybody else is served.
+    private func finish<Value>(
+        _ batch: [Waiting], _ answers: [Answer], _ calls: Int, then: (inout State) -> Value
+    ) -> Value {
+        let (value, (lane, more)) = state.withLock { state in
             Self.finish(batch, calls, &state)
-            return Self.wake(&state)
+            return (then(&state), wake(&state))
         }
         lane?.resume(returning: more)
         for (waiting, answer) in zip(batch, answers) { waiting.answer.resume(returning: answer) }
+        return value
+    }
+
+    /// How long a lane is to rest before it takes the next batch; nil if it is not to.
+    private static func beginRest(at now: ContinuousClock.Instant, _ state: inout State) -> Duration? {
+        guard state.spacing.isOn, state.load.inFlight == 0, !state.isResting, !hasEnough(state), let begun = state.begun
+        else { return nil }
+        let left = begun + CallSpacing.distance - now
+        guard left > .zero else { return nil }
+        state.isResting = true
+        return left
+    }
+
+    private func rest(_ duration: Duration) {
+        time.pass(duration / 2)
+        let early = state.withLock { $0.arrived }
+        time.pass(duration / 2)
+        state.withLock { state in
+            state.isResting = false
+            state.spacing.restEnded(late: state.arrived - early)
+        }
+    }
+
+    /// Whether what stands in line is not to wait for the distance.
+    private static func hasEnough(_ state: State) -> Bool {
+        state.line.count >= CallSpacing.enough || state.load.waitingBytes >= mostBytes
     }
 
     /// Counts a call that found the append lock held by somebody who did not go on.
@@ -148,10 +199,10 @@ final class AppendQueue: Sendable {
 
     private static let closed = EventStoreFailure.unavailable("the event store was closed")
 
-    private static func put(
+    private func put(
         _ waiting: Waiting, _ state: inout State
     ) -> (EventStoreFailure?, CheckedContinuation<[Waiting], Never>?, [Waiting]) {
-        if state.isClosed { return (closed, nil, []) }
+        if state.isClosed { return (Self.closed, nil, []) }
         let bytes = state.load.waitingBytes + waiting.prepared.bytes
         guard state.line.count < AppendLoad.mostWaiting, state.line.isEmpty || bytes <= AppendLoad.mostWaitingBytes
         else {
@@ -163,6 +214,7 @@ final class AppendQueue: Sendable {
             )
         }
         state.line.append(waiting)
+        state.arrived += 1
         state.load.waiting = state.line.count
         state.load.waitingBytes = bytes
         let (lane, batch) = wake(&state)
@@ -170,7 +222,7 @@ final class AppendQueue: Sendable {
     }
 
     /// A batch for a lane that asks for one; nil if it has to wait.
-    private static func ask(_ lane: CheckedContinuation<[Waiting], Never>, _ state: inout State) -> [Waiting]? {
+    private func ask(_ lane: CheckedContinuation<[Waiting], Never>, _ state: inout State) -> [Waiting]? {
         if state.isClosed { return [] }
         let batch = takeBatch(&state)
         if !batch.isEmpty { return batch }
@@ -186,28 +238,31 @@ final class AppendQueue: Sendable {
         state.load.inFlight -= batch.count
         state.load.answered += Int64(batch.count)
         state.load.calls += Int64(calls)
+        state.spacing.callEnded(waiting: state.line.count)
     }
 
     /// A batch for an idle lane, if there are both.
-    private static func wake(_ state: inout State) -> (CheckedContinuation<[Waiting], Never>?, [Waiting]) {
+    private func wake(_ state: inout State) -> (CheckedContinuation<[Waiting], Never>?, [Waiting]) {
         guard !state.idle.isEmpty, !state.line.isEmpty else { return (nil, []) }
         let batch = takeBatch(&state)
         return batch.isEmpty ? (nil, []) : (state.idle.removeLast(), batch)
     }
 
     /// The longest beginning of the line that fits; appends to a stream that a lane has already stay in line.
-    private static func takeBatch(_ state: inout State) -> [Waiting] {
+    private func takeBatch(_ state: inout State) -> [Waiting] {
+        if state.isResting, !Self.hasEnough(state) { return [] }
         // A call that is overdue keeps nobody waiting; large ones are mostly sent and parsed, which two can be at once.
+        let leastBeside = state.spacing.isOn ? CallSpacing.enough : Self.leastBeside
         guard
             state.taken.count == state.overdue.count || state.line.count >= leastBeside
-                || state.load.waitingBytes >= mostBytes
+                || state.load.waitingBytes >= Self.mostBytes
         else { return [] }
         var batch: [Waiting] = []
         var rest: [Waiting] = []
         var bytes = 0
         for (index, waiting) in state.line.enumerated() {
             let prepared = waiting.prepared
-            let fits = batch.isEmpty || (batch.count < mostRequests && bytes + prepared.bytes <= mostBytes)
+            let fits = batch.isEmpty || (batch.count < Self.mostRequests && bytes + prepared.bytes <= Self.mostBytes)
             guard fits else {
                 rest += state.line[index...]
                 break
@@ -223,6 +278,7 @@ final class AppendQueue: Sendable {
         state.load.waiting = rest.count
         state.load.waitingBytes -= bytes
         state.load.inFlight += batch.count
+        if !batch.isEmpty { state.begun = time.now() }
         return batch
     }
 }
