@@ -103,38 +103,77 @@ import Testing
         // As many as are wanted come in the second half of the rest.
         time.onPass(2) {
             for index in 100..<108 { Task { await queue.put(self.append(index)) } }
-            while queue.load.waiting < 28 { sched_yield() }
+            Self.spin { queue.load.waiting == 28 }
         }
         let batch = await next(after: under, in: queue)
         #expect(time.passed == [.milliseconds(1), .milliseconds(1)])
         #expect(batch.count == 28)
 
-        // They go on coming, so the next call keeps its distance too; and those who come beside it wait for it.
-        for index in 200..<264 { Task { await queue.put(append(index)) } }
-        #expect(try await eventually { queue.load.waiting == 64 })
-        time.advance(.milliseconds(10))
-        let next = await next(after: batch, in: queue)
-        #expect(time.passed.count == 2, "the distance was over when the call was")
-        #expect(next.count == 64)
-        queue.finish(next, answers(next), calls: 1)
+        // So they are likely to go on, and more than a few wait for the call that is under way.
+        async let beside = queue.next()
+        for index in 200..<200 + CallSpacing.enough - 1 { Task { await queue.put(append(index)) } }
+        #expect(try await eventually { queue.load.waiting == CallSpacing.enough - 1 })
+        #expect(queue.load.inFlight == 28)
+        Task { await queue.put(append(999)) }
+        let other = await beside
+        #expect(other.count == CallSpacing.enough)
+
+        // The last of two calls is followed by a rest, and the one before it is not.
+        queue.finish(batch, answers(batch), calls: 1)
+        for index in 1000..<1020 { Task { await queue.put(append(index)) } }
+        #expect(try await eventually { queue.load.waiting == 20 })
+        time.advance(.microseconds(500))
+        let last = await next(after: other, in: queue)
+        #expect(time.passed.dropFirst(2) == [.microseconds(1250), .microseconds(1250)])
+        #expect(last.count == 20)
+        queue.finish(last, answers(last), calls: 1)
     }
 
-    @Test("calls keep no distance where those who were answered are all who come", .timeLimit(.minutes(1)))
+    @Test("calls keep no distance for long where those who were answered are all who come", .timeLimit(.minutes(1)))
     func noDistance() async throws {
         let time = SlowTime()
         let queue = AppendQueue(patience: .seconds(3600), time: time.time)
         defer { queue.close() }
         var batch = await begun(beside: 20, in: queue)
-        for round in 1...3 {
+        for round in 1...6 {
             batch = await next(after: batch, in: queue)
             #expect(batch.count == 20)
             for index in 0..<20 { Task { await queue.put(append(round * 100 + index)) } }
             #expect(try await eventually { queue.load.waiting == 20 })
         }
-        #expect(time.passed.count == 2, "one rest, in which nobody came")
+        #expect(time.passed.count == 6, "three rests, in which nobody came")
         queue.finish(batch, answers(batch), calls: 1)
         let last = await queue.next()
         queue.finish(last, answers(last), calls: 1)
+    }
+
+    @Test("those who came before a call and found no room in it are no sign that more will come")
+    func leftBehind() async throws {
+        let time = SlowTime()
+        let queue = AppendQueue(patience: .seconds(3600), time: time.time)
+        defer { queue.close() }
+        // All of one stream, of which one goes in a call.
+        for _ in 1...40 { Task { await queue.put(append(0)) } }
+        #expect(try await eventually { queue.load.waiting == 40 })
+        var batch = await queue.next()
+        for _ in 2...40 {
+            batch = await next(after: batch, in: queue)
+            #expect(batch.count == 1)
+        }
+        queue.finish(batch, answers(batch), calls: 1)
+        #expect(time.passed.isEmpty)
+    }
+
+    @Test("a lane whose connection may be gone does not rest first")
+    func cutOff() async throws {
+        let time = SlowTime()
+        let queue = AppendQueue(patience: .seconds(3600), time: time.time)
+        defer { queue.close() }
+        let under = await begun(beside: 20, in: queue)
+        let batch = await queue.next(after: under, [.failure(.outcomeUnknown("cut off"))], calls: 1)
+        #expect(batch.count == 20)
+        #expect(time.passed.isEmpty)
+        queue.finish(batch, answers(batch), calls: 1)
     }
 
     @Test("as many as are enough for a call do not wait for the distance", .timeLimit(.minutes(1)))
@@ -147,7 +186,7 @@ import Testing
         async let beside = queue.next()
         time.onPass(1) {
             for index in 100..<100 + CallSpacing.enough - 20 { Task { await queue.put(self.append(index)) } }
-            while queue.load.inFlight < CallSpacing.enough { sched_yield() }
+            Self.spin { queue.load.inFlight + Int(queue.load.answered) > CallSpacing.enough }
         }
         async let mine = next(after: under, in: queue)
         let batch = await beside
@@ -158,6 +197,12 @@ import Testing
         #expect(rest.map(\.prepared.append.stream) == [SampleEvents.stream("a-999")])
         queue.finish(rest, answers(rest), calls: 1)
         _ = await last
+    }
+
+    /// Waits on a thread that may be kept waiting; what never comes shows in what is expected afterwards.
+    private static func spin(until condition: () -> Bool) {
+        let end = ContinuousClock.now + .seconds(20)
+        while !condition(), ContinuousClock.now < end { sched_yield() }
     }
 
     /// The next batch of a lane, which has a thread of its own to rest on.

@@ -93,6 +93,14 @@ import Testing
         #expect(hours.waits == [.microseconds(700)])
     }
 
+    @Test func `who stands in line for a call that is about to begin counts as under way`() async {
+        let (hours, line) = (Hours(), Line([40]))
+        let courtesy = Courtesy(atMost: .seconds(60), time: hours.time, line.look)
+        hours.work(700)
+        await courtesy.giveWay()
+        #expect(hours.waits == [.microseconds(700)])
+    }
+
     @Test func `nobody gives way for longer than was said, all in all`() async {
         let line = Line([5000])
         let courtesy = Courtesy(atMost: .milliseconds(1), line.look)

@@ -40,8 +40,8 @@ final class AppendQueue: Sendable {
         var begun: ContinuousClock.Instant?
         /// Whether a lane lets time pass before it takes the next batch.
         var isResting = false
-        /// How many were put in line so far.
-        var arrived = 0
+        /// How many were put in line so far, and how many when the last call began.
+        var arrived = (all: 0, before: 0)
         var load = AppendLoad()
         var isClosed = false
     }
@@ -49,7 +49,7 @@ final class AppendQueue: Sendable {
     /// How many requests, and how many bytes of them, go in one call.
     private static let mostRequests = 256
     private static let mostBytes = 1 << 20
-    /// How many are worth a call while another is under way: with 64 callers a call of 32 each gave 1.4 times the rate of
+    /// How many are worth a call while another is under way, unless appends keep coming (``CallSpacing``): with 64 callers a call of 32 each gave 1.4 times the rate of
     /// calls of what there was.
     static let leastBeside = 32
 
@@ -127,7 +127,9 @@ final class AppendQueue: Sendable {
     func next(after batch: [Waiting], _ answers: [Answer], calls: Int) async -> [Waiting] {
         let isAlone = state.withLock { $0.load.inFlight == 1 && $0.line.isEmpty }
         guard isAlone else {
-            let rest = finish(batch, answers, calls) { Self.beginRest(at: time.now(), &$0) }
+            // Whose connection may be gone has to see to that first.
+            let isCutOff = answers.contains { if case .failure(.outcomeUnknown) = $0 { true } else { false } }
+            let rest = finish(batch, answers, calls) { isCutOff ? nil : Self.beginRest(at: time.now(), &$0) }
             if let rest { self.rest(rest) }
             return await next()
         }
@@ -160,21 +162,20 @@ final class AppendQueue: Sendable {
 
     /// How long a lane is to rest before it takes the next batch; nil if it is not to.
     private static func beginRest(at now: ContinuousClock.Instant, _ state: inout State) -> Duration? {
-        guard state.spacing.isOn, state.load.inFlight == 0, !state.isResting, !hasEnough(state), let begun = state.begun
+        guard state.load.inFlight == 0, !state.isResting, !hasEnough(state), let begun = state.begun,
+            let rest = state.spacing.rest(after: now - begun)
         else { return nil }
-        let left = begun + CallSpacing.distance - now
-        guard left > .zero else { return nil }
         state.isResting = true
-        return left
+        return rest
     }
 
     private func rest(_ duration: Duration) {
         time.pass(duration / 2)
-        let early = state.withLock { $0.arrived }
+        let early = state.withLock { $0.arrived.all }
         time.pass(duration / 2)
         state.withLock { state in
             state.isResting = false
-            state.spacing.restEnded(late: state.arrived - early)
+            state.spacing.restEnded(late: state.arrived.all - early, in: duration / 2)
         }
     }
 
@@ -214,7 +215,7 @@ final class AppendQueue: Sendable {
             )
         }
         state.line.append(waiting)
-        state.arrived += 1
+        state.arrived.all += 1
         state.load.waiting = state.line.count
         state.load.waitingBytes = bytes
         let (lane, batch) = wake(&state)
@@ -238,7 +239,7 @@ final class AppendQueue: Sendable {
         state.load.inFlight -= batch.count
         state.load.answered += Int64(batch.count)
         state.load.calls += Int64(calls)
-        state.spacing.callEnded(waiting: state.line.count)
+        state.spacing.callEnded(came: state.arrived.all - state.arrived.before)
     }
 
     /// A batch for an idle lane, if there are both.
@@ -252,9 +253,9 @@ final class AppendQueue: Sendable {
     private func takeBatch(_ state: inout State) -> [Waiting] {
         if state.isResting, !Self.hasEnough(state) { return [] }
         // A call that is overdue keeps nobody waiting; large ones are mostly sent and parsed, which two can be at once.
-        let leastBeside = state.spacing.isOn ? CallSpacing.enough : Self.leastBeside
+        let worthwhile = state.spacing.isAssured ? CallSpacing.enough : Self.leastBeside
         guard
-            state.taken.count == state.overdue.count || state.line.count >= leastBeside
+            state.taken.count == state.overdue.count || state.line.count >= worthwhile
                 || state.load.waitingBytes >= Self.mostBytes
         else { return [] }
         var batch: [Waiting] = []
@@ -278,7 +279,7 @@ final class AppendQueue: Sendable {
         state.load.waiting = rest.count
         state.load.waitingBytes -= bytes
         state.load.inFlight += batch.count
-        if !batch.isEmpty { state.begun = time.now() }
+        if !batch.isEmpty { (state.begun, state.arrived.before) = (time.now(), state.arrived.all) }
         return batch
     }
 }

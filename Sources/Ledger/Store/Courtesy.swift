@@ -39,7 +39,8 @@ final class Courtesy: Sendable {
     func giveWay() async {
         var load = load()
         let worked = time.now() - state.withLock { $0.since }
-        if load.inFlight == 0 {
+        // Who stands in line with no call under way waits for one that is about to begin.
+        if load.inFlight == 0 && load.waiting == 0 {
             // It was in nobody's way.
             state.withLock { $0.since = time.now() }
         } else if worked >= Self.leastRest {
