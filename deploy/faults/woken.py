@@ -58,6 +58,9 @@ def stopped_controller(run):
                 lived += 1
                 continue
             ended += 1
+            # Back before the other has the platform it would take it up again itself, as it may.
+            if not until(10, lambda: standing.duties()[0]):
+                raise Broken(f"{standing.name} has ended {steering.name}, and steers nothing 10 s later")
         else:
             if not until(30, lambda: nginx.route()["generation"] > held.generation, pause=0.05):
                 raise Broken(f"{standing.name} set no weight after generation {held.generation} within 30 s")
