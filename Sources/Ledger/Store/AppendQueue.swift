@@ -21,8 +21,8 @@ final class AppendQueue: Sendable {
         var now: @Sendable () -> ContinuousClock.Instant = { .now }
         /// Returns after so long.
         ///
-        /// Blocks the thread, which is the lane's own: a timer of the threads that all share, set for every call, cost a fifth
-        /// of a core.
+        /// Blocks the thread, which is the lane's own: a timer of the threads that all share, set for every call, cost a tenth
+        /// of a core and more.
         var pass: @Sendable (Duration) -> Void = { Thread.sleep(forTimeInterval: $0 / .seconds(1)) }
     }
 
@@ -49,8 +49,8 @@ final class AppendQueue: Sendable {
     /// How many requests, and how many bytes of them, go in one call.
     private static let mostRequests = 256
     private static let mostBytes = 1 << 20
-    /// How many are worth a call while another is under way, unless appends keep coming (``CallSpacing``): with 64 callers a call of 32 each gave 1.4 times the rate of
-    /// calls of what there was.
+    /// How many are worth a call while another is under way, unless appends keep coming (``CallSpacing``): with 64 callers a
+    /// call of 32 each gave 1.4 times the rate of calls of what there was.
     static let leastBeside = 32
 
     private let state = Mutex(State())
