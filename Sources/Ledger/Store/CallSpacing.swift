@@ -4,7 +4,7 @@
 /// Only while appends keep coming, whoever is answered. Those who append one event after the other are back within a
 /// millisecond, or stand in line together and wait for nobody: a lane that rested for more would rest for nothing.
 struct CallSpacing {
-    /// From the beginning of a call to that of the next one; up to ``leastRest`` less where the rest would be shorter than that.
+    /// From the beginning of a call to that of the next one; up to ``leastRest`` less where the rest would be shorter.
     static let distance = Duration.milliseconds(3)
     /// So many do not wait for that, if a lane is free.
     static let enough = 128
