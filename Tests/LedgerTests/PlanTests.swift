@@ -53,6 +53,11 @@ import Testing
                 #expect(plans.contains { $0.contains("Index Scan \(backwards ? "Backward " : "")using event_") })
                 Self.check(plans, "a stream, backwards \(backwards), after \(after)")
             }
+            let found = try await LedgerProver.position(of: release.event.id, explained)
+            #expect(found == release.position)
+            let plans = explained.take()
+            #expect(plans.count == 1 && plans[0].contains("audit_entry_1_event"), "\(plans)")
+            Self.check(plans, "the position of an event")
             await connection.close()
         }
     }

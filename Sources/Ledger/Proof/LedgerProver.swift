@@ -152,14 +152,11 @@ public struct LedgerProver: Proofs {
 
     /// The position of an event; nil if there is none.
     ///
-    /// Reads the whole log: ids are not indexed.
+    /// Reads the whole log only where the audit index does not have the event: it may be behind, or being made anew.
     /// - Throws: `EventStoreFailure`: `.archived` if it may be an event that only a file has.
     public func position(of event: Identifier) async throws(EventStoreFailure) -> GlobalPosition? {
         try await reading {
-            let found = try await store.pool.query(
-                "SELECT position FROM ledger.event WHERE event_id = \(event.uuid) LIMIT 1"
-            ).optional()
-            if let found { return GlobalPosition(try found.get(0)) }
+            if let found = try await Self.position(of: event, store.pool) { return found }
             let archives = try await ArchiveTable.ranges(store.pool)
             guard let first = archives.first else { return nil }
             let more = archives.count == 1 ? "" : " or one of \(archives.count - 1) more"
@@ -167,6 +164,28 @@ public struct LedgerProver: Proofs {
                 "event \(event) does not stand in the ledger, and may stand in the archive \(first.file)\(more): give its "
                     + "position, which says in which, or bring that back (rollbook archive --bring-back \(first.file))")
         }
+    }
+
+    /// What the audit index says counts only if the log says the same.
+    static func position(of event: Identifier, _ connection: some PostgresQueryable) async throws -> GlobalPosition? {
+        let indexed = try await connection.query(
+            """
+            SELECT e.position
+            FROM views.audit_entry a
+            JOIN ledger.event e ON (e.position, e.event_id) = (a.position, a.event_id)
+            WHERE a.event_id = \(event.uuid)
+            LIMIT 1
+            """
+        ).optional()
+        let found: PostgresRow?
+        if let indexed {
+            found = indexed
+        } else {
+            found = try await connection.query(
+                "SELECT position FROM ledger.event WHERE event_id = \(event.uuid) LIMIT 1"
+            ).optional()
+        }
+        return try found.map { GlobalPosition(try $0.get(0)) }
     }
 
     /// The sizes of signed heads nearest to `size`, at most one below and one above.

@@ -20,7 +20,7 @@ struct Prove: AsyncParsableCommand {
 
     @OptionGroup var ledger: LedgerOptions
 
-    @Argument(help: "The event's position, or its id (which takes a look at the whole log).")
+    @Argument(help: "The event's position, or its id.")
     var event: String?
 
     @Flag(help: "Prove that a later tree head extends an earlier one: give OLD and NEW.")
