@@ -1,9 +1,11 @@
 import Delivery
 import EventSourcing
 import Foundation
-import Ledger
+import Postgres
 import TestKit
 import Testing
+
+@testable import Ledger
 
 @Suite(.timeLimit(.minutes(5))) struct AuditTrailTests {
     @Test func `each question is answered as the log itself answers it, page by page`() async throws {
@@ -77,6 +79,24 @@ import Testing
             #expect(entry.reason == "it's \"odd\"")
             let words = HistoryEntry(recorded, try RolloutDecider.decode(recorded)).text
             #expect(entry.text == words)
+        }
+    }
+
+    @Test func `the rarest word leads, also of those that are more frequent than anybody counts`() async throws {
+        try await withLedger { _, owner in
+            let connection = try await PostgresConnection.connect(owner)
+            try await connection.script(
+                """
+                INSERT INTO views.audit_word_1
+                SELECT 'always', n FROM generate_series(1, 20000) n
+                UNION ALL SELECT 'often', n FROM generate_series(1, 20000, 3) n
+                UNION ALL SELECT 'so', n FROM generate_series(1, 20000, 2) n
+                UNION ALL SELECT 'twice', n FROM generate_series(19999, 20000) n
+                """)
+            let words = try await LedgerAuditTrail.rarestFirst(["always", "so", "never", "often", "twice"], connection)
+            #expect(words.map(\.word) == ["never", "twice", "often", "so", "always"])
+            #expect(words.map(\.count) == [0, 2, 5000, 5000, 5000])
+            await connection.close()
         }
     }
 

@@ -20,6 +20,9 @@ struct AuditIndex {
     var words: [String]?
     /// Whether the rarest word leads; a frequent one does not where something else is narrow.
     var isLedByWord = true
+    /// Whether all words are frequent: how many entries have each, which a plan that was made for any words does not know,
+    /// decides then between looking for each and going through all of them side by side.
+    var isOfFrequentWords = false
     /// Positions above this.
     var after: Int64 = 0
     /// And up to this one.
@@ -29,6 +32,9 @@ struct AuditIndex {
     var isEmpty: Bool {
         actors?.isEmpty ?? false || types?.isEmpty ?? false || streams?.isEmpty ?? false || after >= through
     }
+
+    /// How that statement is sent.
+    var options: StatementOptions { StatementOptions(isPrepared: !(isLedByWord && isOfFrequentWords)) }
 
     /// The statement for the first positions in the log's order, or the last ones with the newest first.
     func positions(backwards: Bool, limit: Int) -> SQL {

@@ -19,8 +19,9 @@ public struct LedgerAuditTrail: AuditTrail {
             if let text = query.text, index.words?.isEmpty ?? true { throw AuditQuery.NoWord(text: text) }
             guard !index.isEmpty else { return AuditPage(entries: [], position: reached, next: nil) }
             let limit = max(1, query.limit)
-            var positions = try await pool.query(index.positions(backwards: true, limit: limit + 1))
-                .map { try $0.get(0, as: Int64.self) }
+            var positions = try await pool.query(
+                index.positions(backwards: true, limit: limit + 1), index.options
+            ).map { try $0.get(0, as: Int64.self) }
             let isMore = positions.count > limit
             positions = Array(positions.prefix(limit))
             let entries = try await AuditDetails(pool: pool).entries(at: positions)
@@ -56,25 +57,35 @@ public struct LedgerAuditTrail: AuditTrail {
         index.through = min(
             reached.value, try row.get(6, as: Int64?.self) ?? .max, (query.before?.value ?? .max) - 1)
         if query.text != nil {
-            let ranked = try await ranked(try row.get(4))
+            let ranked = try await Self.rarestFirst(try row.get(4), pool)
             index.words = ranked.map(\.word)
+            index.isOfFrequentWords = ranked.count > 1 && ranked.allSatisfy { $0.count == Self.frequent }
             let isNarrow = query.event != nil || query.correlation != nil || query.rollout != nil
             index.isLedByWord = !isNarrow || (ranked.first?.count ?? 0) < Self.frequent
         }
         return (index, reached)
     }
 
-    /// The words, the rarest first.
-    private func ranked(_ words: [String]) async throws -> [(word: String, count: Int)] {
-        try await pool.query(
+    /// The words, the rarest first, and how many entries have each, as far as they are counted.
+    ///
+    /// Of frequent ones the rarer is the one whose last entries go back further.
+    static func rarestFirst(
+        _ words: [String], _ connection: some PostgresQueryable
+    ) async throws -> [(word: String, count: Int)] {
+        try await connection.query(
             """
             SELECT t.word, n.count
             FROM unnest(\(words)) t (word)
             CROSS JOIN LATERAL (
-                SELECT count(*)
-                FROM (SELECT FROM views.audit_word w WHERE w.word = t.word LIMIT \(Self.frequent)) w
+                SELECT count(*), min(w.position) AS oldest
+                FROM (
+                    SELECT w.position
+                    FROM views.audit_word w
+                    WHERE w.word = t.word
+                    ORDER BY w.position DESC
+                    LIMIT \(frequent)) w
             ) n
-            ORDER BY n.count, t.word
+            ORDER BY n.count, n.oldest, t.word
             """
         ).map { (try $0.get(0), try $0.get(1)) }
     }
