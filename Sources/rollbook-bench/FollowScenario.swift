@@ -28,7 +28,9 @@ struct FollowScenario {
                 let streams = try await LivingStreams.begun(Self.rollouts, tale, through: store)
                 let begun = try await store.head()
                 for projector in projectors { try await projector.waitUntil(begun) }
-                let duration = plan.duration * Double(plan.rounds)
+                try await bed.settle(store)
+                // Long enough that one wait for the disk is not a hundredth of it.
+                let duration = plan.duration * Double(4 * plan.rounds)
                 let appended = try await SteadyLoad.run(Self.rate, for: duration, to: streams, through: store) {
                     answer, due in
                     for (_, arrivals) in all { arrivals.expect(answer.position, due: due) }

@@ -2,6 +2,7 @@ import Delivery
 import EventSourcing
 import Foundation
 import Postgres
+import Synchronization
 import TestKit
 import Testing
 
@@ -167,6 +168,26 @@ import Testing
             #expect(try await projector.catchUp() == store.head())
             try await Projector(AuditEntries(), store: store, logger: silent).catchUp()
             #expect(try await ReadModelCheck.run(store: store, logger: silent).identical)
+        }
+    }
+
+    @Test func `who has more to do than is done at once asks before each part whether appends go first`() async throws {
+        try await withLedger { store, owner in
+            for name in ["a", "b", "c", "d"] { try await RolloutTales.tell(name, store) }
+            let range = PositionRange(after: .start, through: try await store.head())
+            let connection = try await PostgresConnection.connect(owner)
+            for (events, rollouts, asked) in [(range.count, 1, 0), (range.count - 1, 4, 3), (range.count - 1, 1, 6)] {
+                let looks = Mutex(0)
+                let courtesy = Courtesy {
+                    looks.withLock { $0 += 1 }
+                    return AppendLoad()
+                }
+                var model = RolloutRows(atOnce: (events, rollouts))
+                let opened = try await connection.pipeline(model.opening(range, into: 1))
+                _ = try await model.project(range, opened, nil, into: 1, through: connection, courtesy)
+                #expect(looks.withLock { $0 } == asked, "\(range.count) events, \(events) and \(rollouts) at once")
+            }
+            await connection.close()
         }
     }
 

@@ -72,6 +72,8 @@ struct RolloutRows: ReadModel {
         try range.check(rows: drain.rows.count)
         try await names.learn(drain, through: connection)
         try await recall(drain, through: connection)
+        // A few are done sooner than a rest is over, and whoever waits for their rows would wait for it too.
+        let courtesy = drain.rows.count > atOnce.events ? courtesy : nil
         var touched: Set<Int> = []
         for part in drain.parts(of: atOnce.events) {
             await courtesy?.giveWay()
