@@ -12,7 +12,11 @@ struct FollowScenario {
     private static let rollouts = 1000
 
     func run() async throws {
-        let tale = try await BenchTale.told(atLeast: 800 + LivingStreams.spread)
+        // Long enough, by itself, that one wait for the disk is not a hundredth of it.
+        let duration = plan.duration * Double(4 * plan.rounds)
+        // Each life is longer than what is appended to it.
+        let tale = try await BenchTale.told(
+            atLeast: LivingStreams.spread + 2 * Int(Self.rate * duration.seconds) / Self.rollouts)
         try await bed.withStore { store in
             let projectors = Projector.all(store: store, logger: BenchBed.logger)
             var watched: [(name: String, arrivals: Arrivals)] = []
@@ -29,8 +33,6 @@ struct FollowScenario {
                 let begun = try await store.head()
                 for projector in projectors { try await projector.waitUntil(begun) }
                 try await bed.settle(store)
-                // Long enough that one wait for the disk is not a hundredth of it.
-                let duration = plan.duration * Double(4 * plan.rounds)
                 let appended = try await SteadyLoad.run(Self.rate, for: duration, to: streams, through: store) {
                     answer, due in
                     for (_, arrivals) in all { arrivals.expect(answer.position, due: due) }

@@ -96,6 +96,14 @@ import Testing
             let words = try await LedgerAuditTrail.rarestFirst(["always", "so", "never", "often", "twice"], connection)
             #expect(words.map(\.word) == ["never", "twice", "often", "so", "always"])
             #expect(words.map(\.count) == [0, 2, 5000, 5000, 5000])
+            var index = AuditIndex(words: ["often", "always"], through: 20_000)
+            #expect(index.options.isPrepared)
+            index.isOfFrequentWords = true
+            #expect(!index.options.isPrepared, "what is found out about these words counts")
+            let found = try await connection.query(index.positions(backwards: true, limit: 3), index.options)
+            #expect(try found.map { try $0.get(0, as: Int.self) } == [19_999, 19_996, 19_993])
+            index.isLedByWord = false
+            #expect(index.options.isPrepared)
             await connection.close()
         }
     }

@@ -53,6 +53,15 @@ import Testing
                 #expect(plans.contains { $0.contains("Index Scan \(backwards ? "Backward " : "")using event_") })
                 Self.check(plans, "a stream, backwards \(backwards), after \(after)")
             }
+            for backwards in [false, true] {
+                var index = AuditIndex(words: ["sometimes", "often"], through: 20_000)
+                index.isOfFrequentWords = true
+                let sql = index.positions(backwards: backwards, limit: Self.limit)
+                let found = try await explained.query(sql, index.options).map { try $0.get(0, as: Int.self) }
+                let both = Array(stride(from: 15, through: 20_000, by: 15))
+                #expect(found == Array((backwards ? both.reversed() : both).prefix(Self.limit)))
+                Self.check(explained.take(), "two words, backwards \(backwards)")
+            }
             let found = try await LedgerProver.position(of: release.event.id, explained)
             #expect(found == release.position)
             let plans = explained.take()
@@ -69,7 +78,9 @@ import Testing
             var isLooking = false
             for line in plan.split(separator: "\n") {
                 if line.contains("->") || line.contains("Scan") {
-                    isLooking = ["event_0", "audit_entry_1", "append_batch"].contains { line.contains($0) }
+                    isLooking = ["event_0", "audit_entry_1", "audit_word_1", "append_batch"].contains {
+                        line.contains($0)
+                    }
                 }
                 guard isLooking else { continue }
                 #expect(!line.contains("Seq Scan"), "\(question): \(plan)")
@@ -114,6 +125,9 @@ import Testing
         INSERT INTO views.audit_entry_1
         SELECT e.position, e.recorded_at, e.stream_id, e.event_id, e.correlation, e.type_id, e.actor_id, NULL
         FROM ledger.event e;
+        INSERT INTO views.audit_word_1
+        SELECT 'often', n FROM generate_series(3, 20000, 3) n
+        UNION ALL SELECT 'sometimes', n FROM generate_series(5, 20000, 5) n;
         INSERT INTO ledger.checkpoint
         SELECT 'audit-entry', \(AuditEntries().version), e.position, e.event_id, e.epoch
         FROM ledger.event e

@@ -176,7 +176,9 @@ import Testing
             for name in ["a", "b", "c", "d"] { try await RolloutTales.tell(name, store) }
             let range = PositionRange(after: .start, through: try await store.head())
             let connection = try await PostgresConnection.connect(owner)
-            for (events, rollouts, asked) in [(range.count, 1, 0), (range.count - 1, 4, 3), (range.count - 1, 1, 6)] {
+            for (events, rollouts, asked) in [
+                (range.count, 4, 0), (range.count, 1, 4), (range.count - 1, 4, 3), (range.count - 1, 1, 6),
+            ] {
                 let looks = Mutex(0)
                 let courtesy = Courtesy {
                     looks.withLock { $0 += 1 }

@@ -152,7 +152,8 @@ public struct LedgerProver: Proofs {
 
     /// The position of an event; nil if there is none.
     ///
-    /// Reads the whole log only where the audit index does not have the event: it may be behind, or being made anew.
+    /// Reads the whole log where the audit index and the log do not both have the event: an unknown id, an event that only
+    /// an archive has, an index that is behind or was reset.
     /// - Throws: `EventStoreFailure`: `.archived` if it may be an event that only a file has.
     public func position(of event: Identifier) async throws(EventStoreFailure) -> GlobalPosition? {
         try await reading {
@@ -166,6 +167,8 @@ public struct LedgerProver: Proofs {
         }
     }
 
+    /// The position of an event that stands in the log; nil if none does.
+    ///
     /// What the audit index says counts only if the log says the same.
     static func position(of event: Identifier, _ connection: some PostgresQueryable) async throws -> GlobalPosition? {
         let indexed = try await connection.query(

@@ -20,8 +20,10 @@ struct AuditIndex {
     var words: [String]?
     /// Whether the rarest word leads; a frequent one does not where something else is narrow.
     var isLedByWord = true
-    /// Whether all words are frequent: how many entries have each, which a plan that was made for any words does not know,
-    /// decides then between looking for each and going through all of them side by side.
+    /// Whether there are several words and all are frequent.
+    ///
+    /// How many entries have each decides then whether one word's entries are looked up in the other's, or both are gone
+    /// through side by side. A plan for any words does not know that: it is made anew for these.
     var isOfFrequentWords = false
     /// Positions above this.
     var after: Int64 = 0
@@ -33,7 +35,7 @@ struct AuditIndex {
         actors?.isEmpty ?? false || types?.isEmpty ?? false || streams?.isEmpty ?? false || after >= through
     }
 
-    /// How that statement is sent.
+    /// How the statement of ``positions(backwards:limit:)`` is sent: with a plan of its own where the words decide.
     var options: StatementOptions { StatementOptions(isPrepared: !(isLedByWord && isOfFrequentWords)) }
 
     /// The statement for the first positions in the log's order, or the last ones with the newest first.

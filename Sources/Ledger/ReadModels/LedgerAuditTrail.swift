@@ -57,11 +57,15 @@ public struct LedgerAuditTrail: AuditTrail {
         index.through = min(
             reached.value, try row.get(6, as: Int64?.self) ?? .max, (query.before?.value ?? .max) - 1)
         if query.text != nil {
-            let ranked = try await Self.rarestFirst(try row.get(4), pool)
-            index.words = ranked.map(\.word)
-            index.isOfFrequentWords = ranked.count > 1 && ranked.allSatisfy { $0.count == Self.frequent }
+            let words: [String] = try row.get(4)
             let isNarrow = query.event != nil || query.correlation != nil || query.rollout != nil
-            index.isLedByWord = !isNarrow || (ranked.first?.count ?? 0) < Self.frequent
+            index.words = words
+            if words.count > 1 || isNarrow {
+                let ranked = try await Self.rarestFirst(words, pool)
+                index.words = ranked.map(\.word)
+                index.isOfFrequentWords = ranked.count > 1 && ranked.allSatisfy { $0.count == Self.frequent }
+                index.isLedByWord = !isNarrow || (ranked.first?.count ?? 0) < Self.frequent
+            }
         }
         return (index, reached)
     }

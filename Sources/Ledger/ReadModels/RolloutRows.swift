@@ -72,13 +72,14 @@ struct RolloutRows: ReadModel {
         try range.check(rows: drain.rows.count)
         try await names.learn(drain, through: connection)
         try await recall(drain, through: connection)
-        // A few are done sooner than a rest is over, and whoever waits for their rows would wait for it too.
-        let courtesy = drain.rows.count > atOnce.events ? courtesy : nil
+        // What is one part is not held up: a rest would double the time that whoever waits for its rows waits.
+        let isMuch = drain.rows.count > atOnce.events
         var touched: Set<Int> = []
         for part in drain.parts(of: atOnce.events) {
-            await courtesy?.giveWay()
+            if isMuch { await courtesy?.giveWay() }
             touched.formUnion(try kept.fold(part, names) { _ in true })
         }
+        let courtesy = isMuch || touched.count > atOnce.rollouts ? courtesy : nil
         var parts = touched.sorted().parts(of: atOnce.rollouts)[...]
         let last = parts.popLast() ?? []
         for part in parts {

@@ -20,7 +20,7 @@ struct Prove: AsyncParsableCommand {
 
     @OptionGroup var ledger: LedgerOptions
 
-    @Argument(help: "The event's position, or its id.")
+    @Argument(help: "The event's position, or its id (one that is not found takes a look at the whole log).")
     var event: String?
 
     @Flag(help: "Prove that a later tree head extends an earlier one: give OLD and NEW.")
