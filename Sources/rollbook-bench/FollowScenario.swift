@@ -12,7 +12,7 @@ struct FollowScenario {
     private static let rollouts = 1000
 
     func run() async throws {
-        // Long enough, by itself, that one wait for the disk is not a hundredth of it.
+        // 20 s, unless told otherwise: one wait for the disk is not a hundredth of that.
         let duration = plan.duration * Double(4 * plan.rounds)
         // Each life is longer than what is appended to it.
         let tale = try await BenchTale.told(

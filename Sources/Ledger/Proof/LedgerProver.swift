@@ -171,24 +171,18 @@ public struct LedgerProver: Proofs {
     ///
     /// What the audit index says counts only if the log says the same.
     static func position(of event: Identifier, _ connection: some PostgresQueryable) async throws -> GlobalPosition? {
-        let indexed = try await connection.query(
-            """
+        let indexed: SQL = """
             SELECT e.position
             FROM views.audit_entry a
             JOIN ledger.event e ON (e.position, e.event_id) = (a.position, a.event_id)
             WHERE a.event_id = \(event.uuid)
             LIMIT 1
             """
-        ).optional()
-        let found: PostgresRow?
-        if let indexed {
-            found = indexed
-        } else {
-            found = try await connection.query(
-                "SELECT position FROM ledger.event WHERE event_id = \(event.uuid) LIMIT 1"
-            ).optional()
+        let anywhere: SQL = "SELECT position FROM ledger.event WHERE event_id = \(event.uuid) LIMIT 1"
+        for question in [indexed, anywhere] {
+            if let found = try await connection.query(question).optional() { return GlobalPosition(try found.get(0)) }
         }
-        return try found.map { GlobalPosition(try $0.get(0)) }
+        return nil
     }
 
     /// The sizes of signed heads nearest to `size`, at most one below and one above.
