@@ -45,14 +45,14 @@ import Testing
         var waits: [Duration] { state.withLock { $0.waits } }
 
         var time: Courtesy.Time {
-            Courtesy.Time(
-                now: { self.state.withLock { $0.now } },
-                pass: { duration in
-                    self.state.withLock { state in
-                        state.now += duration
-                        state.waits.append(duration)
-                    }
-                })
+            Courtesy.Time(now: { self.state.withLock { $0.now } }, rest: self.wait, pass: self.wait)
+        }
+
+        private func wait(_ duration: Duration) {
+            state.withLock { state in
+                state.now += duration
+                state.waits.append(duration)
+            }
         }
 
         func work(_ microseconds: Int) { state.withLock { $0.now += .microseconds(microseconds) } }

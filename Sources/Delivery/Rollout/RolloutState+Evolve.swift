@@ -9,12 +9,14 @@ extension RolloutState {
             evolve(with: recorded, at: event.at)
             return
         }
-        guard case .present(var rollout) = self else { return }
-        // With one owner the rollout's lists are changed in place, not copied for each event.
-        self = .absent
-        rollout.evolve(with: event.fact, at: event.at)
-        if event.fact.movesDecision { rollout.decisionVersion += 1 }
-        self = .present(rollout)
+        // Taken out: with one owner the rollout's lists are changed in place, not copied for each event.
+        switch consume self {
+        case .absent: self = .absent
+        case .present(var rollout):
+            rollout.evolve(with: event.fact, at: event.at)
+            if event.fact.movesDecision { rollout.decisionVersion += 1 }
+            self = .present(rollout)
+        }
     }
 
     private mutating func evolve(with recorded: ManifestRecorded, at: Instant) {

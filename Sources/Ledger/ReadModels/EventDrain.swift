@@ -64,11 +64,11 @@ struct EventDrain: Sendable {
         let passedOver = Set(passedOver)
         var writer = RowWriter(capacity: entries.count)
         for entry in entries {
-            let event = entry.event
+            let (event, ids) = (entry.event, entry.ids)
             writer.row(
-                (entry.position.value, entry.ids.stream, entry.version.value), (entry.ids.type, entry.ids.actor),
+                (entry.position.value, ids.stream, entry.version.value), (ids.type, ids.actor),
                 (PostgresInstant(event.occurredAt), PostgresInstant(entry.recordedAt)),
-                passedOver.contains(entry.ids.type) ? nil : event.data)
+                passedOver.contains(ids.type) ? nil : event.data)
         }
         self.init(writer)
     }

@@ -14,8 +14,9 @@ public actor Projector: Service {
     /// How long events gather at the least while they come one after the other: a transaction for two or three of them
     /// costs as much as one for twenty.
     private static let leastGathering = Duration.milliseconds(2)
-    /// How long a transaction and the gathering after it take together at the most, as long as the transaction alone does not.
-    private static let longestTurn = Duration.milliseconds(350)
+    /// How long an event waits at the most, as far as gathering can help it: for the end of a transaction that began just
+    /// before it, while more gather, and for the end of its own.
+    private static let longestWait = Duration.milliseconds(700)
     /// A batch of so many is a sign of load.
     private static let manyEvents = 100
     /// So long events gather for each one of the batch before, at the most.
@@ -155,7 +156,7 @@ public actor Projector: Service {
     /// goes into transactions. One that took long for a few was held up, and no more are to wait for that.
     static func gathering(after duration: Duration, for events: Int) -> Duration {
         let share = min(1, Double(events) / Double(manyEvents))
-        return max(leastGathering, min(duration * (3 * share), gatheringByEvent * events, longestTurn - duration))
+        return max(leastGathering, min(duration * (3 * share), gatheringByEvent * events, longestWait - duration * 2))
     }
 
     /// Drops every row and the checkpoint, in one transaction; the rows come back from the log.

@@ -1,3 +1,4 @@
+internal import Foundation
 internal import Synchronization
 
 /// Lets the appends of this instance go first: who has much to do for others than those who wait asks now and then.
@@ -8,8 +9,13 @@ final class Courtesy: Sendable {
     /// What the time is, and how it passes.
     struct Time: Sendable {
         var now: @Sendable () -> ContinuousClock.Instant = { .now }
-        /// Returns after at least so long; without tolerance, since the rests are of a millisecond, and a tolerance could make
-        /// each a good deal longer.
+        /// Returns after so long, which is some milliseconds at the most.
+        ///
+        /// Blocks the thread, which is a connection's own or one of those for readers: a timer of the threads that all share
+        /// wakes two more threads for every rest.
+        var rest: @Sendable (Duration) -> Void = { Thread.sleep(forTimeInterval: $0 / .seconds(1)) }
+        /// Returns after at least so long; without tolerance, since it is a millisecond, and a tolerance could make it a good
+        /// deal longer.
         /// - Throws: `CancellationError`.
         var pass: @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0, tolerance: .zero) }
     }
@@ -44,24 +50,24 @@ final class Courtesy: Sendable {
             // It was in nobody's way.
             state.withLock { $0.since = time.now() }
         } else if worked >= Self.leastRest {
-            guard await pass(min(worked, Self.longestRest)) else { return }
+            guard await spend(min(worked, Self.longestRest), { time.rest($0) }) else { return }
             load = self.load()
         }
         // Nobody tells that the line has become short: that would cost each append something, and a look every millisecond
         // costs next to nothing.
         while load.waiting >= Self.manyWaiting {
-            guard await pass(.milliseconds(1)) else { return }
+            guard await spend(.milliseconds(1), time.pass) else { return }
             load = self.load()
         }
     }
 
-    /// Lets so much time pass; says whether there is more to give.
-    private func pass(_ duration: Duration) async -> Bool {
+    /// Lets so much time pass, as `pass` does; says whether there is more to give.
+    private func spend(_ duration: Duration, _ pass: (Duration) async throws -> Void) async -> Bool {
         let left = longest - state.withLock { $0.waited }
-        guard left > .zero else { return false }
+        guard left > .zero, !Task.isCancelled else { return false }
         let begun = time.now()
         // Whoever is cancelled goes on, and sees it himself.
-        do { try await time.pass(min(duration, left)) } catch { return false }
+        do { try await pass(min(duration, left)) } catch { return false }
         state.withLock { state in
             state.since = time.now()
             state.waited += state.since - begun

@@ -9,18 +9,31 @@ internal import Synchronization
 /// of one: it may not have all of it. As long as one server runs its log is not cut short, so that a row is of one log. Who
 /// writes down what follows from it asks the log for the last event that he takes: where that stands, all before it do.
 final class RecentAppends: Sendable {
-    /// An event that was acknowledged, with the ids that its names have in the ledger.
+    /// An event that was acknowledged.
     struct Entry: Sendable {
         let position: GlobalPosition
-        let epoch: Int
         let version: StreamVersion
-        let recordedAt: Instant
-        let ids: (stream: Int64, type: Int32, actor: Int32)
-        fileprivate let request: PreparedAppend
+        fileprivate let part: Part
+        /// Which of the part's requests it came with, and which of that one's events it is.
+        fileprivate let request: Int
         fileprivate let index: Int
 
-        var stream: StreamName { request.append.stream }
-        var event: NewEvent { request.append.events[index] }
+        var epoch: Int { part.epoch }
+        var recordedAt: Instant { part.requests[request].appended.recordedAt }
+        var stream: StreamName { part.requests[request].request.append.stream }
+        var event: NewEvent { part.requests[request].request.append.events[index] }
+
+        /// What its names have in the ledger; looked up, for not everybody asks.
+        var ids: (stream: Int64, type: Int32, actor: Int32) {
+            let (sent, stream, _) = part.requests[request]
+            guard let type = part.ids.types[sent.append.events[index].type],
+                let actor = part.ids.actors[sent.append.events[index].actor]
+            else {
+                // Nothing is sent without them.
+                preconditionFailure("\(event.type) was appended without the ids of its names")
+            }
+            return (stream, type, actor)
+        }
 
         /// As a read of the log gives it.
         var recorded: RecordedEvent {
@@ -31,9 +44,9 @@ final class RecentAppends: Sendable {
     }
 
     /// What was appended in one call; its entries are made for whoever reads them.
-    struct Part {
-        private let requests: [(request: PreparedAppend, stream: Int64, appended: Appended)]
-        private let ids: NameRegister.Ids
+    final class Part: Sendable {
+        fileprivate let requests: [(request: PreparedAppend, stream: Int64, appended: Appended)]
+        fileprivate let ids: NameRegister.Ids
         fileprivate let epoch: Int
         /// The first position, and the one after the last.
         fileprivate let first: Int64
@@ -62,20 +75,15 @@ final class RecentAppends: Sendable {
         var entries: [Entry] {
             var entries: [Entry] = []
             entries.reserveCapacity(Int(end - first))
-            for (request, stream, appended) in requests {
-                let events = request.append.events
-                for (index, event) in events.enumerated() {
-                    guard let type = ids.types[event.type], let actor = ids.actors[event.actor] else {
-                        // Nothing is sent without them.
-                        preconditionFailure("\(event.type) was appended without the ids of its names")
-                    }
-                    let following = Int64(events.count - 1 - index)
+            for (place, (request, _, appended)) in requests.enumerated() {
+                let last = request.append.events.count - 1
+                for index in 0...last {
+                    let following = Int64(last - index)
                     entries.append(
                         Entry(
-                            position: GlobalPosition(appended.position.value - following), epoch: epoch,
-                            version: StreamVersion(appended.version.value - following),
-                            recordedAt: appended.recordedAt, ids: (stream, type, actor), request: request, index: index)
-                    )
+                            position: GlobalPosition(appended.position.value - following),
+                            version: StreamVersion(appended.version.value - following), part: self, request: place,
+                            index: index))
                 }
             }
             return entries
