@@ -329,10 +329,15 @@ begin
       from append_batch b
      order by b.last_position desc
      limit 1;
-    -- Once the head lies beyond the current partition, what that one has may not be the last.
-    if v_head >= (select r.end_position from current_range r)
-       or (select c.version from current_event c where c.stream_id = p_stream order by c.version desc limit 1)
-           is distinct from p_expected
+    -- Once the head lies beyond the current partition, what that one has may not be the last. Versions below the expected
+    -- one are left out: the scan would go through all that the stream has on a page of the index.
+    if p_expected is null
+       or v_head >= (select r.end_position from current_range r)
+       or (select c.version
+             from current_event c
+            where c.stream_id = p_stream and c.version >= p_expected
+            order by c.version desc
+            limit 1) is distinct from p_expected
        or p_lease is not null and not exists (
            select from lease l where l.name = p_lease and l.epoch = p_lease_epoch) then
         return;
@@ -403,7 +408,7 @@ begin
           from unnest(p_stream, p_expected) r(stream_id, expected)
          where (select c.version
                   from current_event c
-                 where c.stream_id = r.stream_id
+                 where c.stream_id = r.stream_id and c.version >= r.expected
                  order by c.version desc
                  limit 1) = r.expected;
         if v_plain = cardinality(p_stream) and p_lease is not null then
@@ -456,6 +461,7 @@ begin
                           (select c.version
                              from current_event c
                             where v_is_current and c.stream_id = r.stream_id
+                              and c.version >= coalesce(r.expected, 1)
                             order by c.version desc
                             limit 1),
                           (select x.version

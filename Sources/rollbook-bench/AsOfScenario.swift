@@ -51,7 +51,7 @@ struct AsOfScenario {
     ) async throws {
         var durations: [Duration] = []
         var numbers = BenchEvents(seed: 3)
-        for index in 0..<plan.questions {
+        for index in 0..<plan.moments {
             var version = StreamVersion(Int64(1 + numbers.next() % UInt64(count)))
             let point: PointInTime
             switch index % 3 {

@@ -12,7 +12,7 @@ struct FollowScenario {
     private static let rollouts = 1000
 
     func run() async throws {
-        // 20 s, unless told otherwise: one wait for the disk is not a hundredth of that.
+        // 44 s, unless told otherwise: two waits for the disk are not a hundredth of that.
         let duration = plan.duration * Double(4 * plan.rounds)
         // Each life is longer than what is appended to it.
         let tale = try await BenchTale.told(

@@ -32,7 +32,7 @@ struct RollbookBench: AsyncParsableCommand {
     @Option(help: "How many appends are under way at a time; may be repeated.")
     var callers: [Int] = []
 
-    @Option(help: "How often case and baseline alternate.")
+    @Option(help: "How often case and baseline alternate: 5 times, and \(Scenario.steadyRounds) for append and follow.")
     var rounds: Int?
 
     @Option(help: "How long one measurement of a rate lasts, in seconds.")
@@ -80,21 +80,25 @@ struct RollbookBench: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let plan = BenchPlan(
-            callers: callers.isEmpty ? (quick ? [1, 64] : [1, 16, 64, 256]) : callers,
-            rounds: rounds ?? (quick ? 2 : 5), duration: .seconds(seconds ?? (quick ? 0.3 : 1)),
-            events: events ?? (quick ? 20_000 : 1_000_000), questions: quick ? 20 : 300,
-            streamLength: quick ? 1000 : 10_000, rowsCopied: quick ? 1000 : 20_000)
-        let (wanted, database, data, migrations) = (wanted, database, data, migrations)
+        let plans = wanted.map { ($0, plan(for: $0)) }
+        let (database, data, migrations) = (database, data, migrations)
         try await Self.untilSignal {
             try await BenchBed.with(database: database, directory: data, migrations: migrations) { databases in
-                for scenario in wanted {
+                for (scenario, plan) in plans {
                     Progress.say("\(scenario.rawValue)")
                     let bed = try await scenario.writes ? databases.empty() : databases.filled(plan.events)
                     try await scenario.run(bed, plan)
                 }
             }
         }
+    }
+
+    private func plan(for scenario: Scenario) -> BenchPlan {
+        BenchPlan(
+            callers: callers.isEmpty ? (quick ? [1, 64] : [1, 16, 64, 256]) : callers,
+            rounds: rounds ?? (quick ? 2 : scenario.rounds), duration: .seconds(seconds ?? (quick ? 0.3 : 1)),
+            events: events ?? (quick ? 20_000 : 1_000_000), questions: quick ? 20 : 300,
+            streamLength: quick ? 1000 : 10_000, moments: quick ? 60 : 3000, rowsCopied: quick ? 1000 : 20_000)
     }
 
     /// Runs `body`; SIGTERM or SIGINT cancels it, so that what it started and made is taken away again.
@@ -136,6 +140,13 @@ enum Scenario: String, CaseIterable, ExpressibleByArgument {
         }
     }
 
+    /// How often case and baseline alternate, unless told otherwise.
+    ///
+    /// What waits for the disk and for other threads, event by event, scatters more than what reads a million of them.
+    var rounds: Int { self == .append || self == .follow ? Self.steadyRounds : 5 }
+
+    static let steadyRounds = 11
+
     var takesCallers: Bool { self == .append }
 
     var takesRounds: Bool { self != .asOf && self != .audit }
@@ -172,6 +183,8 @@ struct BenchPlan: Sendable {
     var questions: Int
     /// Events of the stream whose past is asked for.
     var streamLength: Int
+    /// How many questions are asked about that past.
+    var moments: Int
     /// How many rows are written by the COPY that appends are measured against.
     var rowsCopied: Int
 }

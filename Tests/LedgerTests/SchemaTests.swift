@@ -95,6 +95,29 @@ import Testing
         }
     }
 
+    @Test func `one event goes in only after the version that is expected`() async throws {
+        try await withLedger { store, owner in
+            _ = try await store.append(SampleEvents.append(3, to: "a-1"))
+            let service = try await PostgresConnection.connect(owner.asLedgerService)
+            // Any, one before the last, one that is yet to come, none at all, and the last.
+            let cases: [(String, Int64?)] = [("NULL", nil), ("2", nil), ("4", nil), ("0", nil), ("3", 4)]
+            for (expected, position) in cases {
+                let appended = try await service.query(
+                    """
+                    SELECT r.position
+                    FROM ledger.event e,
+                         ledger.append_one(e.stream_id, \(unsafeRaw: expected), gen_random_uuid(), e.type_id, e.actor_id,
+                             e.occurred_at, e.causation, e.correlation, e.data, e.metadata, e.content_hash, NULL, NULL) r
+                    WHERE e.position = 3
+                    """
+                ).single().get(0, as: Int64?.self)
+                #expect(appended == position, "after \(expected)")
+            }
+            #expect(try await store.head() == GlobalPosition(4))
+            await service.close()
+        }
+    }
+
     @Test func `the content hash is what SQL makes of the columns`() async throws {
         try await withLedger { store, owner in
             var append = SampleEvents.append(2, to: "a-1")
