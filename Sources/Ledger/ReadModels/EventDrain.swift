@@ -64,11 +64,11 @@ struct EventDrain: Sendable {
         let passedOver = Set(passedOver)
         var writer = RowWriter(capacity: entries.count)
         for entry in entries {
-            let (event, ids) = (entry.event, entry.ids)
+            let ids = entry.ids
             writer.row(
                 (entry.position.value, ids.stream, entry.version.value), (ids.type, ids.actor),
-                (PostgresInstant(event.occurredAt), PostgresInstant(entry.recordedAt)),
-                passedOver.contains(ids.type) ? nil : event.data)
+                (PostgresInstant(entry.occurredAt), PostgresInstant(entry.recordedAt)),
+                passedOver.contains(ids.type) ? nil : entry.data)
         }
         self.init(writer)
     }

@@ -96,9 +96,11 @@ struct RolloutRows: ReadModel {
         var summaries: [RolloutSummary] = []
         var releases: [(rollout: RolloutName, row: ReleaseRow)] = []
         for place in places {
-            if let summary = kept.folds[place].summary { summaries.append(summary) }
-            let name = kept.folds[place].name
-            releases += kept.change(place) { $0.takeChangedReleases() }.map { (name, $0) }
+            // In place: a fold is large.
+            kept.change(place) { fold in
+                if let summary = fold.summary { summaries.append(summary) }
+                for release in fold.takeChangedReleases() { releases.append((fold.name, release)) }
+            }
         }
         return tables.writing(summaries) + tables.writing(releases)
     }

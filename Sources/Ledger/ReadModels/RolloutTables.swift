@@ -4,6 +4,9 @@ import Foundation
 import Postgres
 
 /// Writes rows of rollouts and releases, many at a time.
+///
+/// The arrays are taken apart side by side in the list of what is selected: from one call of `unnest` with all of them the
+/// server would first put the elements of each into a store of its own.
 struct RolloutTables {
     static let all = [
         ReadModelTable(name: "rollout_summary", key: ["cluster", "namespace", "name"], fillFactor: 50),
@@ -33,16 +36,15 @@ struct RolloutTables {
                 INSERT INTO \(Self.all[0].of(generation)) (cluster, namespace, name, strategy, phase, message, revision,
                     stable_hash, images, step, set_weight, actual_weight, desired, current, updated, ready, available,
                     decision_version, version, "position")
-                SELECT *
-                FROM unnest(
-                    \(rows.map(\.cluster)), \(rows.map(\.namespace)), \(rows.map(\.name)), \(rows.map(\.strategy)),
-                    \(rows.map(\.phase.rawValue)), \(rows.map(\.message)), \(rows.map { $0.revision.map(Int32.init) }),
-                    \(part.map(\.stableHash)), \(part.map { Self.text($0.images) }), \(rows.map(\.step)),
-                    \(rows.map { Int32($0.setWeight) }), \(rows.map { Int32($0.actualWeight) }),
-                    \(rows.map { Int32($0.replicas.desired) }), \(rows.map { Int32($0.replicas.current) }),
-                    \(rows.map { Int32($0.replicas.updated) }), \(rows.map { Int32($0.replicas.ready) }),
-                    \(rows.map { Int32($0.replicas.available) }), \(rows.map { Int32($0.decisionVersion) }),
-                    \(rows.map(\.version.value)), \(rows.map(\.position.value)))
+                SELECT unnest(\(rows.map(\.cluster))), unnest(\(rows.map(\.namespace))), unnest(\(rows.map(\.name))),
+                    unnest(\(rows.map(\.strategy))), unnest(\(rows.map(\.phase.rawValue))), unnest(\(rows.map(\.message))),
+                    unnest(\(rows.map { $0.revision.map(Int32.init) })), unnest(\(part.map(\.stableHash))),
+                    unnest(\(part.map { Self.text($0.images) })), unnest(\(rows.map(\.step))),
+                    unnest(\(rows.map { Int32($0.setWeight) })), unnest(\(rows.map { Int32($0.actualWeight) })),
+                    unnest(\(rows.map { Int32($0.replicas.desired) })), unnest(\(rows.map { Int32($0.replicas.current) })),
+                    unnest(\(rows.map { Int32($0.replicas.updated) })), unnest(\(rows.map { Int32($0.replicas.ready) })),
+                    unnest(\(rows.map { Int32($0.replicas.available) })), unnest(\(rows.map { Int32($0.decisionVersion) })),
+                    unnest(\(rows.map(\.version.value))), unnest(\(rows.map(\.position.value)))
                 \(replacing ? conflict : "")
                 """
         }
@@ -61,15 +63,15 @@ struct RolloutTables {
                 INSERT INTO \(Self.all[1].of(generation)) (release_id, cluster, namespace, rollout, revision,
                     pod_template_hash, images, trigger, started_by, started_at, started_position, outcome, ended_by,
                     ended_at, ended_position, message)
-                SELECT *
-                FROM unnest(
-                    \(rows.map(\.release.uuid)), \(names.map(\.cluster)), \(names.map(\.namespace)),
-                    \(names.map(\.name)), \(rows.map { Int32($0.revision) }), \(rows.map(\.podTemplateHash)),
-                    \(rows.map { Self.text($0.images) }), \(rows.map(\.trigger.rawValue)),
-                    \(rows.map(\.actor.subject)), \(rows.map { PostgresInstant($0.startedAt) }),
-                    \(rows.map(\.startedPosition.value)), \(rows.map(\.outcome.rawValue)),
-                    \(rows.map { $0.endedBy?.subject }), \(rows.map { $0.endedAt.map { PostgresInstant($0) } }),
-                    \(rows.map { $0.endedPosition?.value }), \(rows.map(\.message)))
+                SELECT unnest(\(rows.map(\.release.uuid))), unnest(\(names.map(\.cluster))),
+                    unnest(\(names.map(\.namespace))), unnest(\(names.map(\.name))),
+                    unnest(\(rows.map { Int32($0.revision) })), unnest(\(rows.map(\.podTemplateHash))),
+                    unnest(\(rows.map { Self.text($0.images) })), unnest(\(rows.map(\.trigger.rawValue))),
+                    unnest(\(rows.map(\.actor.subject))), unnest(\(rows.map { PostgresInstant($0.startedAt) })),
+                    unnest(\(rows.map(\.startedPosition.value))), unnest(\(rows.map(\.outcome.rawValue))),
+                    unnest(\(rows.map { $0.endedBy?.subject })),
+                    unnest(\(rows.map { $0.endedAt.map { PostgresInstant($0) } })),
+                    unnest(\(rows.map { $0.endedPosition?.value })), unnest(\(rows.map(\.message)))
                 \(replacing ? conflict : "")
                 """
         }
