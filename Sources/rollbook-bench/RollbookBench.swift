@@ -179,7 +179,7 @@ struct BenchPlan: Sendable {
     var duration: Duration
     /// How many events there are to read.
     var events: Int
-    /// How many questions are asked, one after the other, where the time of an answer is measured.
+    /// How often each question to the audit index is asked, one time after the other.
     var questions: Int
     /// Events of the stream whose past is asked for.
     var streamLength: Int

@@ -11,8 +11,8 @@ final class Courtesy: Sendable {
         var now: @Sendable () -> ContinuousClock.Instant = { .now }
         /// Returns after so long, which is some milliseconds at the most.
         ///
-        /// Blocks the thread, which is a connection's own or one of those for readers: a timer of the threads that all share
-        /// wakes two more threads for every rest.
+        /// Blocks the thread, which is one of those for readers: a timer of the threads that all share wakes two more threads
+        /// for every rest.
         // A sleep that waits for nothing: to leave the core to the appends is what a rest is for. As in `AppendQueue.Time`.
         var rest: @Sendable (Duration) -> Void = { Thread.sleep(forTimeInterval: $0 / .seconds(1)) }
         /// Returns after at least so long; without tolerance, since it is a millisecond, and a tolerance could make it a good
@@ -51,7 +51,7 @@ final class Courtesy: Sendable {
             // It was in nobody's way.
             state.withLock { $0.since = time.now() }
         } else if worked >= Self.leastRest {
-            guard await spend(min(worked, Self.longestRest), { time.rest($0) }) else { return }
+            guard await spend(min(worked, Self.longestRest), rest) else { return }
             load = self.load()
         }
         // Nobody tells that the line has become short: that would cost each append something, and a look every millisecond
@@ -61,6 +61,9 @@ final class Courtesy: Sendable {
             load = self.load()
         }
     }
+
+    /// Off the actor that asks, so that it answers others meanwhile, and does not take a thread that all share in its turn.
+    @concurrent private func rest(_ duration: Duration) async { time.rest(duration) }
 
     /// Lets so much time pass, as `pass` does; says whether there is more to give.
     private func spend(_ duration: Duration, _ pass: (Duration) async throws -> Void) async -> Bool {
