@@ -405,7 +405,7 @@ begin
     v_is_current := v_head < (select r.end_position from current_range r);
     if p_command is null and v_is_current then
         select count(*) into v_plain
-          from (select unnest(p_stream), unnest(p_expected)) r(stream_id, expected)
+          from unnest(p_stream, p_expected) r(stream_id, expected)
          where (select c.version
                   from current_event c
                  where c.stream_id = r.stream_id and c.version >= r.expected

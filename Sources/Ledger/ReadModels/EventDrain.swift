@@ -64,11 +64,11 @@ struct EventDrain: Sendable {
         let passedOver = Set(passedOver)
         var writer = RowWriter(capacity: entries.count)
         for entry in entries {
-            let ids = entry.ids
+            let (event, ids) = (entry.event, entry.ids)
             writer.row(
                 (entry.position.value, ids.stream, entry.version.value), (ids.type, ids.actor),
-                (PostgresInstant(entry.occurredAt), PostgresInstant(entry.recordedAt)),
-                passedOver.contains(ids.type) ? nil : entry.data)
+                (PostgresInstant(event.occurredAt), PostgresInstant(entry.recordedAt)),
+                passedOver.contains(ids.type) ? nil : event.data)
         }
         self.init(writer)
     }

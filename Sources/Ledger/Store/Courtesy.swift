@@ -11,8 +11,8 @@ final class Courtesy: Sendable {
         var now: @Sendable () -> ContinuousClock.Instant = { .now }
         /// Returns after so long, which is some milliseconds at the most.
         ///
-        /// Blocks the thread, which is one of those for readers: a timer of the threads that all share wakes two more threads
-        /// for every rest.
+        /// Blocks the thread, which is a connection's own or one of those for readers: a timer of the threads that all share
+        /// wakes two more threads for every rest.
         // A sleep that waits for nothing: to leave the core to the appends is what a rest is for. As in `AppendQueue.Time`.
         var rest: @Sendable (Duration) -> Void = { Thread.sleep(forTimeInterval: $0 / .seconds(1)) }
         /// Returns after at least so long; without tolerance, since it is a millisecond, and a tolerance could make it a good

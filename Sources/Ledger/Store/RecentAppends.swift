@@ -22,8 +22,6 @@ final class RecentAppends: Sendable {
         var recordedAt: Instant { part.requests[request].appended.recordedAt }
         var stream: StreamName { part.requests[request].request.append.stream }
         var event: NewEvent { part.requests[request].request.append.events[index] }
-        var occurredAt: Instant { part.requests[request].request.append.events[index].occurredAt }
-        var data: String { part.requests[request].request.append.events[index].data }
 
         /// What its names have in the ledger; looked up, for not everybody asks.
         var ids: (stream: Int64, type: Int32, actor: Int32) {
