@@ -10,7 +10,7 @@ struct HalfLoad {
     let bed: BenchBed
     let plan: BenchPlan
 
-    private static let rollouts = 2000
+    private static let rollouts = 1000
     private static let callers = 256
     /// More appends a second than half of the peak is anywhere.
     private static let mostRate = 25_000.0

@@ -122,6 +122,8 @@ import Testing
         #expect(part.entries.map(\.recorded.stream.description) == ["a-0", "a-0", "a-2", "a-2", "a-2"])
         #expect(part.entries.map(\.event) == batch[0].append.events + batch[2].append.events)
         #expect(part.entries.map(\.ids.stream) == [1, 1, 3, 3, 3])
+        #expect(part.entries.map(\.ids.type) == [1, 2, 4, 5, 6])
+        #expect(part.entries.map(\.ids.actor) == [101, 102, 104, 105, 106])
     }
 
     @Test("it is to the letter what the log has")
@@ -262,10 +264,9 @@ import Testing
     }
 
     private static func ids(_ batch: [PreparedAppend]) -> NameRegister.Ids {
-        let events = batch.flatMap(\.append.events)
+        let events = (1...).prefix(batch.reduce(0) { $0 + $1.append.events.count })
         return NameRegister.Ids(
-            streams: batch.indices.map { Int64($0 + 1) },
-            types: Dictionary(events.map { ($0.type, 1) }, uniquingKeysWith: { $1 }),
-            actors: Dictionary(events.map { ($0.actor, 1) }, uniquingKeysWith: { $1 }))
+            streams: batch.indices.map { Int64($0 + 1) }, types: events.map { Int32($0) },
+            actors: events.map { Int32(100 + $0) })
     }
 }

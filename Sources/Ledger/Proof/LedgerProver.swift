@@ -238,14 +238,9 @@ public struct LedgerProver: Proofs {
         }
         var bundle: [UInt8] = []
         for row in rows {
-            guard let hash = MerkleHash(try row.get(6, as: [UInt8].self)) else {
+            guard let entry = try LeafEntry(row)?.bytes else {
                 throw SealHalt("position \(try row.get(0, as: Int64.self)) has no content hash of 32 bytes")
             }
-            let entry = LeafEntry(
-                position: try row.get(0), epoch: Int64(try row.get(1, as: Int.self)), stream: try row.get(2),
-                version: try row.get(3), eventID: withUnsafeBytes(of: try row.get(4, as: UUID.self).uuid) { Array($0) },
-                recordedAt: Instant(try row.get(5, as: PostgresInstant.self)).microseconds, contentHash: hash
-            ).bytes
             bundle += [UInt8(entry.count >> 8), UInt8(entry.count & 255)] + entry
         }
         return bundle

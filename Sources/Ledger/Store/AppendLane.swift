@@ -94,7 +94,7 @@ actor AppendLane {
     private func answers(
         to batch: [PreparedAppend], _ ids: NameRegister.Ids
     ) async throws -> AppendStatement.Answers {
-        if batch.count == 1, let sql = try statement.call(one: batch[0], ids),
+        if batch.count == 1, let sql = statement.call(one: batch[0], ids),
             let answers = try statement.answer(try await call(sql, Self.loneOptions), toOne: batch[0])
         {
             return answers

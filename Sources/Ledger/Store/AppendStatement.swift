@@ -28,17 +28,16 @@ struct AppendStatement {
     ///
     /// A repeat is answered for what was committed before, but maybe not replicated: the wait for that may have been
     /// cancelled. So a repeat commits something of its own, behind which the first answer's commit has to be durable too.
-    func call(_ batch: [PreparedAppend], _ ids: NameRegister.Ids) throws -> SQL {
+    func call(_ batch: [PreparedAppend], _ ids: NameRegister.Ids) -> SQL {
         let requests = batch.map(\.append)
-        let streams = ids.streams
-        let events = try encoded(batch, streams, ids)
+        let events = encoded(batch, ids)
         let hasCommands = requests.contains { $0.command != nil }
         let hasFences = requests.contains { $0.fence != nil }
         return """
             SELECT first_position, recorded_at, status, version, position, at,
                    CASE WHEN 'duplicate' = ANY (status) THEN \(Self.durableCommit) END, reused_on, epoch
             FROM ledger.append(
-                \(streams), \(requests.map(\.expecting.version)), \(events),
+                \(ids.streams), \(requests.map(\.expecting.version)), \(events),
                 \(hasCommands ? requests.map { $0.command?.uuid } : nil),
                 \(hasCommands ? requests.map { $0.fingerprint.map { Data($0) } } : nil),
                 \(hasFences ? requests.map { $0.fence?.lease } : nil),
@@ -121,10 +120,8 @@ struct AppendStatement {
     /// All events as one array of the composite type, in binary form.
     ///
     /// - Source: PostgreSQL `array_recv` and `record_recv`: of each field its type, its length and its bytes.
-    private func encoded(
-        _ batch: [PreparedAppend], _ streams: [Int64], _ ids: NameRegister.Ids
-    ) throws -> PostgresValue {
-        let count = batch.reduce(0) { $0 + $1.append.events.count }
+    private func encoded(_ batch: [PreparedAppend], _ ids: NameRegister.Ids) -> PostgresValue {
+        let count = ids.types.count
         var array = ByteWriter(capacity: batch.reduce(32) { $0 + $1.bytes })
         array.int32(count == 0 ? 0 : 1)
         array.int32(0)
@@ -133,9 +130,10 @@ struct AppendStatement {
             array.int32(Int32(count))
             array.int32(1)
         }
-        for (request, stream) in zip(batch, streams) {
+        var names = zip(ids.types, ids.actors).makeIterator()
+        for (request, stream) in zip(batch, ids.streams) {
             for (event, hash) in zip(request.append.events, request.hashes) {
-                let (type, actor) = (try ids.id(ofType: event.type), try ids.id(of: event.actor))
+                guard let (type, actor) = names.next() else { preconditionFailure("an event without its names' ids") }
                 array.counted { record in
                     record.int32(10)
                     record.field(.int8) { $0.int64(stream) }
@@ -161,14 +159,13 @@ struct AppendStatement {
     // MARK: One
 
     /// The call for one event; ``answer(_:toOne:)`` is nil where ``call(_:_:)`` must judge.
-    func call(one request: PreparedAppend, _ ids: NameRegister.Ids) throws -> SQL? {
+    func call(one request: PreparedAppend, _ ids: NameRegister.Ids) -> SQL? {
         guard let (event, expected) = request.loneEvent else { return nil }
         let fence = request.append.fence
         return """
             SELECT position, recorded_at, epoch
             FROM ledger.append_one(
-                \(ids.streams[0]), \(expected), \(event.id.uuid), \(try ids.id(ofType: event.type)),
-                \(try ids.id(of: event.actor)), \(PostgresInstant(event.occurredAt)), \(event.causation?.uuid),
+                \(ids.streams[0]), \(expected), \(event.id.uuid), \(ids.types[0]), \(ids.actors[0]), \(PostgresInstant(event.occurredAt)), \(event.causation?.uuid),
                 \(event.correlation.uuid), \(event.data), \(event.metadata), \(request.hashes[0]), \(fence?.lease),
                 \(fence?.epoch))
             """
@@ -194,16 +191,6 @@ extension ByteWriter {
     fileprivate mutating func null(_ type: PostgresType) {
         int32(Int32(bitPattern: type.rawValue))
         int32(-1)
-    }
-}
-
-extension NameRegister.Ids {
-    fileprivate func id(ofType name: String) throws -> Int32 { try known(types[name], name) }
-    fileprivate func id(of actor: EventActor) throws -> Int32 { try known(actors[actor], actor.subject) }
-
-    private func known<Id>(_ id: Id?, _ name: String) throws -> Id {
-        guard let id else { throw PostgresError(.protocolViolation, "the ledger gave no id for \"\(name)\"") }
-        return id
     }
 }
 

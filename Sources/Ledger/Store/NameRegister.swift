@@ -49,12 +49,13 @@ final class NameRegister: Sendable {
         }
     }
 
-    /// The ids of one batch's names.
+    /// The ids of one batch's names, each in its order: whoever writes or reads its events need not look a name up again.
     struct Ids {
-        /// In the order of the batch.
+        /// Of the requests.
         fileprivate(set) var streams: [Int64] = []
-        fileprivate(set) var types: [String: Int32] = [:]
-        fileprivate(set) var actors: [EventActor: Int32] = [:]
+        /// Of the events of all requests, one request after the other.
+        fileprivate(set) var types: [Int32] = []
+        fileprivate(set) var actors: [Int32] = []
     }
 
     /// The ids of all names in `batch`; what is not known yet is looked up, and opened if it is new.
@@ -63,6 +64,8 @@ final class NameRegister: Sendable {
     ) async throws -> Ids {
         var ids = Ids()
         ids.streams.reserveCapacity(batch.count)
+        ids.types.reserveCapacity(batch.count)
+        ids.actors.reserveCapacity(batch.count)
         var missing = (streams: Set<StreamName>(), types: Set<String>(), actors: Set<EventActor>())
         state.withLock { state in
             for request in batch {
@@ -71,20 +74,11 @@ final class NameRegister: Sendable {
                 ids.streams.append(known ?? 0)
                 if known == nil { missing.streams.insert(stream) }
                 for event in request.append.events {
-                    if ids.types[event.type] == nil {
-                        if let id = state.types[event.type] {
-                            ids.types[event.type] = id
-                        } else {
-                            missing.types.insert(event.type)
-                        }
-                    }
-                    if ids.actors[event.actor] == nil {
-                        if let id = state.actors[event.actor] {
-                            ids.actors[event.actor] = id
-                        } else {
-                            missing.actors.insert(event.actor)
-                        }
-                    }
+                    let (type, actor) = (state.types[event.type], state.actors[event.actor])
+                    ids.types.append(type ?? 0)
+                    ids.actors.append(actor ?? 0)
+                    if type == nil { missing.types.insert(event.type) }
+                    if actor == nil { missing.actors.insert(event.actor) }
                 }
             }
         }
@@ -95,8 +89,13 @@ final class NameRegister: Sendable {
                 ids.streams[index] = id
             }
         }
-        if !missing.types.isEmpty { try await open(missing.types, &ids, connection, server) }
-        if !missing.actors.isEmpty { try await open(missing.actors, &ids, connection, server) }
+        let types = missing.types.isEmpty ? [:] : try await open(missing.types, connection, server)
+        let actors = missing.actors.isEmpty ? [:] : try await open(missing.actors, connection, server)
+        guard !types.isEmpty || !actors.isEmpty else { return ids }
+        for (index, event) in batch.lazy.flatMap(\.append.events).enumerated() {
+            if let id = types[event.type] { ids.types[index] = id }
+            if let id = actors[event.actor] { ids.actors[index] = id }
+        }
         return ids
     }
 
@@ -111,10 +110,7 @@ final class NameRegister: Sendable {
             guard let stream = names[try row.get(0)] else { continue }
             found[stream] = try row.get(1)
         }
-        guard found.count == streams.count else {
-            let lacking = streams.first { found[$0] == nil }
-            throw PostgresError(.protocolViolation, "the ledger gave no id for \"\(lacking?.description ?? "")\"")
-        }
+        try Self.check(streams, found, \.description)
         let known = found
         state.withLock { state in
             guard state.server == server else { return }
@@ -125,25 +121,29 @@ final class NameRegister: Sendable {
     }
 
     private func open(
-        _ types: Set<String>, _ ids: inout Ids, _ connection: PostgresConnection, _ server: Server
-    ) async throws {
+        _ types: Set<String>, _ connection: PostgresConnection, _ server: Server
+    ) async throws -> [String: Int32] {
+        var found: [String: Int32] = [:]
         for row in try await connection.query(
             "SELECT name, type_id FROM ledger.open_types(\(Array(types)))", AppendLane.options)
         {
-            ids.types[try row.get(0)] = try row.get(1)
+            found[try row.get(0)] = try row.get(1)
         }
-        let found = ids.types
+        try Self.check(types, found, \.self)
+        let known = found
         state.withLock { state in
             guard state.server == server else { return }
             if state.types.count + types.count > Self.mostNames { state.types = [:] }
-            for type in types { state.types[type] = found[type] }
+            state.types.merge(known) { $1 }
         }
+        return found
     }
 
     private func open(
-        _ actors: Set<EventActor>, _ ids: inout Ids, _ connection: PostgresConnection, _ server: Server
-    ) async throws {
+        _ actors: Set<EventActor>, _ connection: PostgresConnection, _ server: Server
+    ) async throws -> [EventActor: Int32] {
         let listed = Array(actors)
+        var found: [EventActor: Int32] = [:]
         for row in try await connection.query(
             """
             SELECT o, actor_id
@@ -152,13 +152,21 @@ final class NameRegister: Sendable {
                 \(listed.map(\.onBehalfOf)))
             """, AppendLane.options)
         {
-            ids.actors[listed[try row.get(0, as: Int.self) - 1]] = try row.get(1)
+            found[listed[try row.get(0, as: Int.self) - 1]] = try row.get(1)
         }
-        let found = ids.actors
+        try Self.check(actors, found, \.subject)
+        let known = found
         state.withLock { state in
             guard state.server == server else { return }
             if state.actors.count + actors.count > Self.mostNames { state.actors = [:] }
-            for actor in actors { state.actors[actor] = found[actor] }
+            state.actors.merge(known) { $1 }
         }
+        return found
+    }
+
+    /// - Throws: `PostgresError` unless each of `names` has an id.
+    private static func check<Name, ID>(_ names: Set<Name>, _ ids: [Name: ID], _ text: (Name) -> String) throws {
+        guard let lacking = names.first(where: { ids[$0] == nil }) else { return }
+        throw PostgresError(.protocolViolation, "the ledger gave no id for \"\(text(lacking))\"")
     }
 }

@@ -22,17 +22,14 @@ final class RecentAppends: Sendable {
         var recordedAt: Instant { part.requests[request].appended.recordedAt }
         var stream: StreamName { part.requests[request].request.append.stream }
         var event: NewEvent { part.requests[request].request.append.events[index] }
+        var id: Identifier { part.requests[request].request.append.events[index].id }
+        var contentHash: [UInt8] { part.requests[request].request.hashes[index] }
 
-        /// What its names have in the ledger; looked up, for not everybody asks.
+        /// What its names have in the ledger.
         var ids: (stream: Int64, type: Int32, actor: Int32) {
-            let (sent, stream, _) = part.requests[request]
-            guard let type = part.ids.types[sent.append.events[index].type],
-                let actor = part.ids.actors[sent.append.events[index].actor]
-            else {
-                // Nothing is sent without them.
-                preconditionFailure("\(event.type) was appended without the ids of its names")
-            }
-            return (stream, type, actor)
+            let sent = part.requests[request]
+            let place = sent.firstEvent + index
+            return (part.ids.streams[sent.place], part.ids.types[place], part.ids.actors[place])
         }
 
         /// As a read of the log gives it.
@@ -45,7 +42,15 @@ final class RecentAppends: Sendable {
 
     /// What was appended in one call; its entries are made for whoever reads them.
     final class Part: Sendable {
-        fileprivate let requests: [(request: PreparedAppend, stream: Int64, appended: Appended)]
+        fileprivate struct Request {
+            let request: PreparedAppend
+            /// Which one of the call it was, and which of all events of the call its first one.
+            let place: Int
+            let firstEvent: Int
+            let appended: Appended
+        }
+
+        fileprivate let requests: [Request]
         fileprivate let ids: NameRegister.Ids
         fileprivate let epoch: Int
         /// The first position, and the one after the last.
@@ -56,13 +61,15 @@ final class RecentAppends: Sendable {
         /// What of `batch`, whose names have these `ids`, stands in the log since it was answered, and was not there before;
         /// nil if that is nothing.
         init?(_ batch: [PreparedAppend], _ answers: AppendStatement.Answers, _ ids: NameRegister.Ids) {
-            var requests: [(request: PreparedAppend, stream: Int64, appended: Appended)] = []
+            var requests: [Request] = []
             requests.reserveCapacity(batch.count)
-            for ((request, stream), answer) in zip(zip(batch, ids.streams), answers.each) {
+            var firstEvent = 0
+            for (place, (request, answer)) in zip(batch, answers.each).enumerated() {
+                defer { firstEvent += request.append.events.count }
                 guard case .success(let appended) = answer, !appended.isDuplicate, !request.append.events.isEmpty else {
                     continue
                 }
-                requests.append((request, stream, appended))
+                requests.append(Request(request: request, place: place, firstEvent: firstEvent, appended: appended))
             }
             guard let first = requests.first, let last = requests.last else { return nil }
             (self.requests, self.ids, epoch) = (requests, ids, answers.epoch)
@@ -75,8 +82,8 @@ final class RecentAppends: Sendable {
         var entries: [Entry] {
             var entries: [Entry] = []
             entries.reserveCapacity(Int(end - first))
-            for (place, (request, _, appended)) in requests.enumerated() {
-                let last = request.append.events.count - 1
+            for (place, sent) in requests.enumerated() {
+                let (appended, last) = (sent.appended, sent.request.append.events.count - 1)
                 for index in 0...last {
                     let following = Int64(last - index)
                     entries.append(

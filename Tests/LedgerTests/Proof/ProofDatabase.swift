@@ -7,9 +7,18 @@ import Transparency
 
 /// A ledger whose log is sealed, and what an attacker with every right can do to it.
 struct ProofDatabase {
-    let store: PostgresEventStore
+    private(set) var store: PostgresEventStore
     let owner: PostgresConfiguration
     let key = SigningKey(generatedFor: "example.com/log")!
+
+    init(store: PostgresEventStore, owner: PostgresConfiguration) { (self.store, self.owner) = (store, owner) }
+
+    /// The same ledger and key at another instance, which has appended nothing of what there is.
+    var elsewhere: ProofDatabase {
+        var other = self
+        other.store = PostgresEventStore(pool: store.pool, logger: silent)
+        return other
+    }
 
     /// A sealer of its own, as after a new start.
     func sealer(

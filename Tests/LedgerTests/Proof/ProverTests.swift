@@ -91,7 +91,7 @@ import Transparency
                 DELETE FROM ledger.tile; DELETE FROM ledger.tile_edge; DELETE FROM ledger.tree_head;
                 UPDATE ledger.sealed SET size = 0
                 """)
-            try await ledger.sealAll(eventsPerHead: 130)
+            try await ledger.elsewhere.sealAll(eventsPerHead: 130)
             #expect(try await words(.ofSize(130), .ofSize(300)).contains("300 events begins with that of 130"))
             let fork = await #expect(throws: LedgerProver.Fork.self) {
                 _ = try await prover.consistency(from: .held(kept), to: .ofSize(300))

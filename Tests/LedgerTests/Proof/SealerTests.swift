@@ -140,6 +140,42 @@ import Transparency
         }
     }
 
+    @Test func `what is done to an event between its append and its seal shows`() async throws {
+        try await withProofs { ledger in
+            try await ledger.append(30)
+            try await ledger.sealAll()
+            try await ledger.append(10)
+            try await ledger.damage("UPDATE ledger.event SET event_id = gen_random_uuid() WHERE position = 35")
+            #expect(try await ledger.sealer().seal() == 10)
+            #expect(try await ledger.verify().firstBadPosition == 35)
+        }
+    }
+
+    @Test func `what was appended and is not in the log is not sealed`() async throws {
+        for (loss, size) in [
+            (
+                "DELETE FROM ledger.event WHERE position > 35; DELETE FROM ledger.append_batch WHERE last_position > 35",
+                35
+            ),
+            // As after a failover, with another event in its place.
+            ("UPDATE ledger.event SET event_id = gen_random_uuid() WHERE position = 40", 40),
+        ] {
+            try await withProofs { ledger in
+                try await ledger.append(30)
+                try await ledger.sealAll()
+                try await ledger.append(10)
+                try await ledger.damage(loss)
+                try await ledger.sealAll()
+                let leaves = try await ledger.store.everything().map(leaf)
+                #expect(leaves.count == size)
+                let head = try await ledger.head().head
+                #expect(head.size == Int64(size))
+                #expect(head.root == MerkleHash.root(of: leaves[...]))
+                #expect(try await ledger.verify().findings == [])
+            }
+        }
+    }
+
     @Test func `a database that was put back is noticed from the head kept beside it`() async throws {
         let forget =
             "DELETE FROM ledger.tile; DELETE FROM ledger.tile_edge; DELETE FROM ledger.tree_head; UPDATE ledger.sealed SET size = 0;"
@@ -166,7 +202,7 @@ import Transparency
                 let halt = await #expect(throws: SealHalt.self) { try await ledger.sealer(lastHeadFile: file).seal() }
                 #expect(halt?.reason.contains(words) == true, "\(halt?.reason ?? "")")
                 // Sealed by somebody who has no such file: noticed all the same.
-                try await ledger.sealAll()
+                try await ledger.elsewhere.sealAll()
                 await #expect(throws: SealHalt.self) { try await ledger.sealer(lastHeadFile: file).seal() }
             }
         }

@@ -255,7 +255,7 @@ public actor Sealer: Service {
 
     // MARK: - Growing
 
-    /// Reads events and adds their leaves, as many as one head covers.
+    /// Adds the leaves of events, as many as one head covers.
     private func grow(
         _ work: inout Work, completed full: inout [TiledTree.FullTile], _ courtesy: Courtesy?
     ) async throws {
@@ -264,6 +264,10 @@ public actor Sealer: Service {
         if let pinned = work.pinned { through = min(through, pinned.head.size) }
         var growth = LeafGrowth(tree: work.tree, lastLeaf: work.lastLeaf, epoch: work.epoch)
         try await store.pool.withConnection { connection in
+            // Up to a head that the database may lack the question is what the database has.
+            if work.pinned == nil, try await growth.take(through: through, from: store.recent, connection, courtesy) {
+                return
+            }
             try await growth.read(through: through, connection, courtesy)
         }
         (work.tree, work.lastLeaf, work.epoch) = (growth.tree, growth.lastLeaf, growth.epoch)
@@ -288,70 +292,5 @@ public actor Sealer: Service {
                 from: from, tree: work.tree, full: full, head: head, epoch: work.epoch, signer: signer.verifier,
                 note: note),
             store.pool)
-    }
-}
-
-/// Adds the leaves of events to a tree, read in their narrow columns only.
-private struct LeafGrowth {
-    var tree: TiledTree
-    var lastLeaf: MerkleHash?
-    var epoch: Int
-    var full: [TiledTree.FullTile] = []
-
-    /// Reads on up to position `through`, or as far as the log goes.
-    ///
-    /// The last event that is in the tree is read once more: a log that was put back shows there at once.
-    /// - Throws: ``SealHalt``.
-    mutating func read(through: Int64, _ connection: PostgresConnection, _ courtesy: Courtesy?) async throws {
-        let first = max(tree.size, 1)
-        let sql = SQL(
-            unsafeRaw: """
-                COPY (
-                    SELECT e.position, e.epoch, e.version, e.event_id, e.recorded_at, e.content_hash, s.name
-                    FROM ledger.event e
-                    LEFT JOIN ledger.stream s USING (stream_id)
-                    WHERE e.position BETWEEN \(first) AND \(through)
-                    ORDER BY e.position
-                ) TO STDOUT (FORMAT binary)
-                """)
-        var work = self
-        var next = first
-        try await connection.copyOut(sql) { chunks in
-            var copy = BinaryCopy(columns: 7)
-            var hasher = LeafHasher()
-            for try await chunk in chunks {
-                try copy.read(chunk) { row in
-                    try work.add(row, expecting: next, &hasher)
-                    next += 1
-                }
-                await courtesy?.giveWay()
-            }
-        }
-        guard tree.size == 0 || next > tree.size else {
-            throw SealHalt("the event at position \(tree.size), which is sealed, is gone; run `rollbook verify`")
-        }
-        self = work
-    }
-
-    private mutating func add(_ row: BinaryCopy.Row, expecting next: Int64, _ hasher: inout LeafHasher) throws {
-        let position = try row.int64(0)
-        guard position == next else {
-            throw SealHalt("the log has no event at position \(next), and one at \(position); run `rollbook verify`")
-        }
-        guard !row.isNull(6) else { throw SealHalt("the stream of the event at position \(position) has no name") }
-        let leaf = hasher.hash(
-            position: position, epoch: Int64(try row.int32(1)), stream: row[6], version: try row.int64(2),
-            eventID: row[3],
-            recordedAt: try row.instant(4), contentHash: row[5])
-        if position == tree.size {
-            guard leaf == lastLeaf else {
-                throw SealHalt(
-                    "the event at position \(position) is not the one that was sealed; run `rollbook verify`")
-            }
-            return
-        }
-        epoch = Int(try row.int32(1))
-        tree.append(leaf, completed: &full)
-        lastLeaf = leaf
     }
 }
