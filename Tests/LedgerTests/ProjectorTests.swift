@@ -209,9 +209,9 @@ import Testing
 
     @Test(arguments: [
         // A few are not kept from being projected soon; nor are they if they took long, because something held them up.
-        (20, 5, 2), (5, 20, 2), (100, 100, 10), (400, 5, 2),
+        (20, 5, 5), (5, 20, 5), (100, 100, 10), (400, 5, 5),
         // Many gather for three times as long, and none waits for more than 700 ms, unless two transactions take as long.
-        (20, 1000, 60), (80, 3000, 240), (100, 5000, 300), (200, 5000, 300), (300, 8000, 100), (400, 5000, 2),
+        (20, 1000, 60), (80, 3000, 240), (100, 5000, 300), (200, 5000, 300), (300, 8000, 100), (400, 5000, 5),
     ])
     func `events gather the longer the more there were, and not for a transaction that was held up`(
         took: Int, events: Int, gathering: Int
