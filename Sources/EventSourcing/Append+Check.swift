@@ -24,6 +24,8 @@ extension Append {
         }
         let actor = event.actor
         if event.type.isEmpty { throw refusal("type is empty") }
+        // Two ways to write one letter would be one type to a program and two to the database.
+        if event.type.utf8.contains(where: { $0 >= 0x80 }) { throw refusal("type is not ASCII; name it in ASCII") }
         if actor.subject.isEmpty { throw refusal("actor.subject is empty") }
         let texts = [
             ("type", event.type), ("actor.subject", actor.subject), ("actor.issuer", actor.issuer),

@@ -33,4 +33,19 @@ public struct EventActor: Sendable, Hashable, Codable {
     public static func controller(_ instance: String) -> EventActor {
         EventActor(subject: "rollbook/\(instance)", issuer: "rollbook", method: .controller)
     }
+
+    /// Whether they are the same byte for byte, as the ledger tells actors apart, and as the hash of an event has them: `é`
+    /// can be written in two ways, which as `String`s are equal.
+    public static func == (left: EventActor, right: EventActor) -> Bool {
+        left.method == right.method && left.subject.hasBytes(of: right.subject)
+            && left.issuer.hasBytes(of: right.issuer)
+            && (left.onBehalfOf == nil) == (right.onBehalfOf == nil)
+            && (left.onBehalfOf ?? "").hasBytes(of: right.onBehalfOf ?? "")
+    }
+}
+
+extension String {
+    fileprivate func hasBytes(of other: String) -> Bool {
+        utf8.count == other.utf8.count && utf8.elementsEqual(other.utf8)
+    }
 }

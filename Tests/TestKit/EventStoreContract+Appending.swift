@@ -73,10 +73,15 @@ extension EventStoreContract {
                         _ = try await neighbour
                     }
                 }
-                let nul = SampleEvents.event(by: "a\u{0}b")
-                let append = Append(stream: SampleEvents.stream("a-1"), expecting: .exactly(.none), events: [nul])
-                guard case .rejected = try await refused(append, by: store) else {
-                    throw Breach(description: "U+0000 in a subject must be rejected")
+                let named = [
+                    ("U+0000 in a subject", SampleEvents.event(by: "a\u{0}b")),
+                    ("é in a type", SampleEvents.event("é.v1")),
+                ]
+                for (what, event) in named {
+                    let append = Append(stream: SampleEvents.stream("a-1"), expecting: .exactly(.none), events: [event])
+                    guard case .rejected = try await refused(append, by: store) else {
+                        throw Breach(description: "\(what) must be rejected")
+                    }
                 }
                 try same(try await store.read(SampleEvents.stream("a-1"), after: .none, limit: 9), [])
             },

@@ -165,7 +165,8 @@ struct AppendStatement {
         return """
             SELECT position, recorded_at, epoch
             FROM ledger.append_one(
-                \(ids.streams[0]), \(expected), \(event.id.uuid), \(ids.types[0]), \(ids.actors[0]), \(PostgresInstant(event.occurredAt)), \(event.causation?.uuid),
+                \(ids.streams[0]), \(expected), \(event.id.uuid), \(ids.types[0]), \(ids.actors[0]),
+                \(PostgresInstant(event.occurredAt)), \(event.causation?.uuid),
                 \(event.correlation.uuid), \(event.data), \(event.metadata), \(request.hashes[0]), \(fence?.lease),
                 \(fence?.epoch))
             """

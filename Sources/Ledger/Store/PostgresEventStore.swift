@@ -173,6 +173,9 @@ public struct PostgresEventStore: EventStore, Service {
         }
     }
 
+    /// Where the log ends, as far as was heard.
+    var heard: GlobalPosition { signal.head }
+
     /// Where the log ends, without asking the server if something beyond `place` was heard of.
     func head(beyond place: GlobalPosition) async throws(EventStoreFailure) -> GlobalPosition {
         let heard = signal.head

@@ -193,7 +193,9 @@ import Transparency
             for trial in 0..<Self.trials {
                 let damage = Self.damage(&random)
                 try await ledger.damage(damage.statements)
-                if damage.isResealed { try await ledger.sealAll(key: SigningKey(generatedFor: "example.com/log")!) }
+                if damage.isResealed {
+                    try await ledger.elsewhere.sealAll(key: SigningKey(generatedFor: "example.com/log")!)
+                }
                 // Where it shows first, worked out from the tables and not by the verifier.
                 let first = try await firstDifference(ledger)
                 let report = try await ledger.verify(against: [outside])

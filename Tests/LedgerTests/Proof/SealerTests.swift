@@ -1,10 +1,11 @@
 import EventSourcing
 import Foundation
-import Ledger
 import Postgres
 import TestKit
 import Testing
 import Transparency
+
+@testable import Ledger
 
 @Suite(.timeLimit(.minutes(5))) struct SealerTests {
     /// The leaf of an event as the store gives it, made after FORMAT.md.
@@ -114,6 +115,10 @@ import Transparency
                 "UPDATE ledger.event SET event_id = gen_random_uuid() WHERE position = 30",
                 "is not the one that was sealed"
             ),
+            (
+                "UPDATE ledger.event SET recorded_at = 'infinity' WHERE position = 30",
+                "is not the one that was sealed"
+            ),
             ("DELETE FROM ledger.event WHERE position = 30", "no event at position 30"),
             ("UPDATE ledger.tile_edge SET hashes = set_byte(hashes, 40, get_byte(hashes, 40) # 1)", "root"),
             ("UPDATE ledger.sealed SET size = 31", "tiles"), ("DELETE FROM ledger.tree_head", "tree head"),
@@ -148,6 +153,34 @@ import Transparency
             try await ledger.damage("UPDATE ledger.event SET event_id = gen_random_uuid() WHERE position = 35")
             #expect(try await ledger.sealer().seal() == 10)
             #expect(try await ledger.verify().firstBadPosition == 35)
+        }
+    }
+
+    @Test func `actors whose names are one text in two ways of writing are two, and verify`() async throws {
+        try await withProofs { ledger in
+            let names = ["Ren\u{e9}", "Rene\u{301}"]
+            #expect(names[0] == names[1])
+            for (version, name) in names.enumerated() {
+                let append = Append(
+                    stream: SampleEvents.stream("proof-names"), expecting: .exactly(StreamVersion(Int64(version))),
+                    events: [SampleEvents.event(by: name)])
+                _ = try await ledger.store.append(append)
+            }
+            try await ledger.sealAll()
+            #expect(try await ledger.verify().findings == [])
+            let kept = try await ledger.store.everything().map { Array($0.event.actor.subject.utf8) }
+            #expect(kept == names.map { Array($0.utf8) })
+        }
+    }
+
+    @Test func `what others append behind it is sealed with it`() async throws {
+        try await withProofs { ledger in
+            try await ledger.append(10)
+            try await ledger.elsewhere.append(10)
+            // As if it had been notified.
+            await ledger.store.lookAgain()
+            #expect(try await ledger.sealer().seal() == 20)
+            #expect(try await ledger.verify().findings == [])
         }
     }
 

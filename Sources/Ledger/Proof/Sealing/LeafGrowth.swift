@@ -19,40 +19,36 @@ struct LeafGrowth {
         (self.tree, self.lastLeaf, self.epoch) = (tree, lastLeaf, epoch)
     }
 
-    /// Goes on, as far as position `through`, with what this instance appended itself lately.
-    ///
-    /// The log is asked how many events there are, for the last of them, and for the last that was in the tree before. What
-    /// is done to another one between its append and its seal does not get into the tree: it shows when the log is verified.
-    ///
-    /// - Returns: Whether it has gone on. If not, the log has to be read: it has something else, or somebody else's events.
-    mutating func take(
-        through: Int64, from recent: RecentAppends, _ connection: PostgresConnection, _ courtesy: Courtesy?
-    ) async throws -> Bool {
-        let (size, wanted) = (tree.size, Int(through - tree.size))
-        guard let row = recent.row(from: GlobalPosition(size + 1), limit: wanted), let end = row.last else {
-            return false
-        }
-        var work = self
+    /// The tree with the leaves of the events that come next and are in memory.
+    func adding(_ row: [RecentAppends.Entry], _ courtesy: Courtesy?) async -> LeafGrowth {
+        var grown = self
         var hasher = LeafHasher()
         for part in row.parts(of: Self.atOnce) {
-            for entry in part { work.add(entry.leaf(&hasher), entry.epoch) }
+            for entry in part { grown.add(entry.leaf(&hasher), entry.epoch) }
             await courtesy?.giveWay()
         }
+        return grown
+    }
+
+    /// Whether the log has as many events since `old`, and has the last one and the last one of `old` as they are in the
+    /// tree; what becomes of the others shows when the log is verified.
+    func isInLog(since old: LeafGrowth, _ connection: some PostgresQueryable) async throws -> Bool {
+        let (before, end) = (old.tree.size, tree.size)
         let stored = try await connection.query(
             """
             SELECT e.position, e.epoch, s.name, e.version, e.event_id, e.recorded_at, e.content_hash,
-                   (SELECT count(*) FROM ledger.event n WHERE n.position > \(size) AND n.position <= \(end.position.value))
+                   (SELECT count(*) FROM ledger.event n WHERE n.position > \(before) AND n.position <= \(end))
             FROM ledger.event e
             JOIN ledger.stream s USING (stream_id)
-            WHERE e.position = \(size) OR e.position = \(end.position.value)
+            WHERE e.position = \(before) OR e.position = \(end)
             ORDER BY e.position
             """)
-        let leaves = [lastLeaf, work.lastLeaf].compactMap(\.self)
-        guard try stored.map({ try LeafEntry($0)?.hash }) == leaves,
-            try stored.allSatisfy({ try $0.get(7, as: Int.self) == row.count })
-        else { return false }
-        self = work
-        return true
+        do {
+            return try stored.map { try LeafEntry($0)?.hash } == [old.lastLeaf, lastLeaf].compactMap(\.self)
+                && stored.allSatisfy { try $0.get(7, as: Int64.self) == end - before }
+        } catch let error as PostgresError where error.code == .decoding {
+            return false  // Such as a time that is infinite: nothing that was ever appended.
+        }
     }
 
     /// Goes on up to position `through`, or as far as the log goes, with what it says: the narrow columns only.

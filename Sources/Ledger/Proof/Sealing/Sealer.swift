@@ -120,6 +120,8 @@ public actor Sealer: Service {
 
     /// Seals what the log has beyond the last head, at most a head's worth; says how many events that were.
     ///
+    /// What this instance appended itself lately is sealed as it was appended, unless the log has not so many events or
+    /// another last one; all else as the log has it.
     /// - Throws: ``SealHalt`` if that cannot be done, ever; `EventStoreFailure`, `PostgresError`, ``SigningFailure``.
     @discardableResult
     public func seal() async throws -> Int { try await seal(nil) }
@@ -263,12 +265,13 @@ public actor Sealer: Service {
         var through = from + Int64(settings.eventsPerHead)
         if let pinned = work.pinned { through = min(through, pinned.head.size) }
         var growth = LeafGrowth(tree: work.tree, lastLeaf: work.lastLeaf, epoch: work.epoch)
-        try await store.pool.withConnection { connection in
-            // Up to a head that the database may lack the question is what the database has.
-            if work.pinned == nil, try await growth.take(through: through, from: store.recent, connection, courtesy) {
-                return
+        let heard = store.heard.value
+        // Up to a head that the database may lack the question is what the database has.
+        if work.pinned == nil { try await takeRecent(&growth, through: through, courtesy) }
+        if growth.tree.size == from || growth.tree.size < min(through, heard) {
+            try await store.pool.withConnection { connection in
+                try await growth.read(through: through, connection, courtesy)
             }
-            try await growth.read(through: through, connection, courtesy)
         }
         (work.tree, work.lastLeaf, work.epoch) = (growth.tree, growth.lastLeaf, growth.epoch)
         full = growth.full
@@ -276,6 +279,22 @@ public actor Sealer: Service {
             throw SealHalt(
                 "the log of \(work.tree.size) events has the root \(work.tree.root), and \(pinned.head.root) was signed "
                     + "(\(settings.lastHeadFile ?? "")): it is not the log that it was")
+        }
+    }
+
+    /// Adds what this instance appended itself next after the tree, lately: that need not be read again.
+    private func takeRecent(_ growth: inout LeafGrowth, through: Int64, _ courtesy: Courtesy?) async throws {
+        let size = growth.tree.size
+        guard let row = store.recent.row(from: GlobalPosition(size + 1), limit: Int(through - size)) else { return }
+        let grown = await growth.adding(row, courtesy)
+        if try await grown.isInLog(since: growth, store.pool) {
+            growth = grown
+        } else {
+            // Another server's log, or somebody has changed it; what it has now is what is sealed, or why nothing is.
+            logger.warning(
+                "the log has something else than what was appended here, and is read",
+                metadata: ["ledger.position": "\(size + 1)-\(grown.tree.size)"])
+            store.recent.forget()
         }
     }
 
