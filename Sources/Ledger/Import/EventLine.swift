@@ -89,7 +89,12 @@ struct EventLine {
         case .stream: stream = try scanner.text(name)
         case .version: version = try scanner.number(name, from: 1)
         case .id: id = try Self.uuid(try scanner.text(name), name)
-        case .type: type = try Self.filled(try scanner.text(name), name)
+        case .type:
+            type = try Self.filled(try scanner.text(name), name)
+            // As `Append.check` has it.
+            guard type.withBytes({ $0.allSatisfy { $0 < 0x80 } }) else {
+                throw LineProblem(field: name, value: type.string, problem: "it is not ASCII", fix: "name it in ASCII")
+            }
         case .occurredAt: occurredAt = try clock.instant(try scanner.text(name), name)
         case .recordedAt: recordedAt = try clock.instant(try scanner.text(name), name)
         case .actor: actor = try LineActor(&scanner)

@@ -235,6 +235,9 @@ import Transparency
             description: "unknown member", field: "colour",
             change: { $0.replacing(#"{"position""#, with: #"{"colour":1,"position""#) }),
         Poison(description: "twice", field: "id", change: { $0.replacing(/("id":"[^"]*",)/) { "\($0.1)\($0.1)" } }),
+        Poison(
+            description: "a type beyond ASCII", field: "type",
+            change: { $0.replacing(/"type":"[^"]*"/, with: #""type":"é.v1""#) }),
         Poison(description: "no type", field: "type", change: { $0.replacing(/"type":"[^"]*"/, with: #""type":"""#) }),
     ]
 

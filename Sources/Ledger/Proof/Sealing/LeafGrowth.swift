@@ -94,8 +94,7 @@ struct LeafGrowth {
         guard !row.isNull(6) else { throw SealHalt("the stream of the event at position \(position) has no name") }
         let leaf = hasher.hash(
             position: position, epoch: Int64(try row.int32(1)), stream: row[6], version: try row.int64(2),
-            eventID: row[3],
-            recordedAt: try row.instant(4), contentHash: row[5])
+            eventID: row[3], recordedAt: try row.instant(4), contentHash: row[5])
         if position == tree.size {
             guard leaf == lastLeaf else {
                 throw SealHalt(
